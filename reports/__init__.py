@@ -1,0 +1,1 @@
+"""What the reader sees: templates, styles, charts and wording beside this file."""
