@@ -1,0 +1,22 @@
+"""What all tests share: the folder of reference material beside the checkout, and repeatable property tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples on every run and machine. `pytest --hypothesis-profile=default` looks for new ones.
+settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=100)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real dumps, logs and cases. It is no part of the project: without it the test is skipped."""
+    folder = Path(os.environ.get("DUMPTRIAGE_SHARED") or ROOT.parent / "shared")
+    if not (folder / "cases").is_dir():
+        pytest.skip("the folder of real cases is absent (../shared, or where DUMPTRIAGE_SHARED points)")
+    return folder
