@@ -23,9 +23,9 @@ class Confidence(IntEnum):
         return self.name.lower()
 
 
-Part = Literal["resource", "kind", "holder", "culprit", "quality", "normal", "next", "known"]
-"""What a finding speaks of: the four parts of the verdict, the quality of the evidence, what was looked at and is
-normal, what to capture next, or a known defect."""
+Part = Literal["quality", "resource", "step", "kind", "holder", "culprit", "known", "normal", "next"]
+"""What a finding speaks of, in the order of the chain: the quality of the evidence, one of the four parts of the
+verdict, a step that links them, a known defect, what was looked at and is normal, or what to capture next."""
 
 Severity = Literal["info", "warning", "critical"]
 State = Literal["leak", "exhaustion", "suspect", "healthy", "inconclusive"]

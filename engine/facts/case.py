@@ -66,12 +66,13 @@ class Case:
 
     def where(self, kind: str, **fields: Value) -> Iterator[Fact]:
         """The facts of a kind whose fields have these values."""
-        for fact in self._facts.values():
-            if fact.kind == kind and all(fact.get(name) == value for name, value in fields.items()):
+        for fact in self.of(kind):
+            if all(fact.get(name) == value for name, value in fields.items()):
                 yield fact
 
     def update(self, fact: Fact, **fields: Value | None) -> Fact:
         """Put a copy of a fact with more fields in its place; None leaves a field as it is."""
+        fact = self._facts[fact.id]
         changed = replace(fact, fields={**fact.fields, **{k: v for k, v in fields.items() if v is not None}})
         self._facts[fact.id] = changed
         return changed

@@ -1,0 +1,141 @@
+"""The command line: `triage CASEFILE` and its subcommands."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from . import __version__
+from .errors import TriageError
+
+MAIN = "run"
+"""The hidden subcommand that `triage CASEFILE` means."""
+
+
+class CasefileFirst(TyperGroup):
+    """A group whose first word may be a casefile: anything that is neither a subcommand nor the group's own option.
+
+    A casefile that has the name of a subcommand is given as ./NAME.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the hidden subcommand in front where the first word is a casefile or one of its options."""
+        own = {"--help", "-h", "--version"}
+        if args and args[0] not in self.commands and args[0] not in own:
+            args = [MAIN, *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Subcommands shown in the help."""
+        return [name for name in super().list_commands(ctx) if name != MAIN]
+
+
+app = typer.Typer(
+    cls=CasefileFirst,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Read a Windows kernel dump or debugger log and say what leaks, who holds it and who must fix it.\n\n"
+    "triage CASEFILE                       summary on the terminal\n\n"
+    "triage CASEFILE --report out.pdf      the report that goes to the vendor",
+    epilog="Run 'triage run --help' for the options of triage CASEFILE. "
+    "A casefile that has the name of a subcommand is given as ./NAME.",
+    subcommand_metavar="CASEFILE | COMMAND [ARGS]...",
+)
+
+CasefilePath = Annotated[
+    Path, typer.Argument(metavar="CASEFILE", help="A kernel dump, a debugger log (text) or a facts.json.")
+]
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(f"triage {__version__}")  # noqa: T201 the one line a user asked for
+        raise typer.Exit
+
+
+@app.callback()
+def _group(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the whole program."""
+
+
+@app.command(MAIN, hidden=True)
+def run(
+    casefile: CasefilePath,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--report", "-r", metavar="FILE", help="Write a report: .pdf, .html or .json. May be given several times."
+        ),
+    ] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="Exit with 1 when a finding is at or above: info, warning, critical."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
+) -> None:
+    """Diagnose a casefile; without --report the summary goes to the terminal."""
+    from .triage import run_casefile
+
+    level = _level(fail_on)
+    worst = run_casefile(casefile, report or [], _progress(quiet), quiet=quiet)
+    if level is not None and worst >= level:
+        raise typer.Exit(1)
+
+
+@app.command()
+def facts(casefile: CasefilePath) -> None:
+    """Print the facts of a casefile as JSON, itself a casefile."""
+    from .triage import print_facts
+
+    print_facts(casefile, _progress(quiet=False))
+
+
+def _level(name: str | None) -> int | None:
+    levels = {"info": 0, "warning": 1, "critical": 2}
+    if name is None:
+        return None
+    if name not in levels:
+        raise typer.BadParameter(f"{name!r} is not a level; expected info, warning or critical", param_hint="--fail-on")
+    return levels[name]
+
+
+def _progress(quiet: bool) -> Callable[[str], None]:
+    """Progress on the terminal's error stream, only where a person is watching."""
+    if quiet or not sys.stderr.isatty():
+        return lambda _: None
+
+    def show(step: str) -> None:
+        sys.stderr.write(f"\r\x1b[2K{step} ..." if step else "\r\x1b[2K")
+        sys.stderr.flush()
+
+    return show
+
+
+def main() -> None:
+    """Entry point: runs the command and turns what a user can cause into one clear line and an exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name out of a casefile may hold characters the terminal's encoding has not.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except TriageError as error:
+        sys.stderr.write("".join(f"triage: {line}\n" for line in str(error).splitlines()))
+        sys.exit(error.exit_status)
+    except BrokenPipeError:
+        # The reader of our output has gone (triage ... | head): nothing is left to say.
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,63 @@
+"""Pool tags: what is known of each, its share of the pool, its rank and the size of one allocation."""
+
+from collections import defaultdict
+from itertools import pairwise
+
+from ..facts import Case, Fact, Value
+from ..knowledge import Knowledge, KnownTag
+from .memory import percent, ram_bytes
+
+
+def derive(case: Case, knowledge: Knowledge) -> None:
+    """Add the derived and known fields of every `tag` fact."""
+    ram = ram_bytes(case)
+    pools = {str(pool.get("type")): pool.int("used_bytes") for pool in case.of("pool")}
+    by_pool: dict[str | None, list[Fact]] = defaultdict(list)
+    for tag in case.of("tag"):
+        by_pool[tag.text("pool")].append(tag)
+    for pool, members in by_pool.items():
+        by_bytes = sorted((t for t in members if t.int("bytes") is not None), key=lambda t: -(t.int("bytes") or 0))
+        by_count = sorted(
+            (t for t in members if t.int("outstanding") is not None), key=lambda t: -(t.int("outstanding") or 0)
+        )
+        rank_bytes = {fact.id: rank for rank, fact in enumerate(by_bytes, 1)}
+        rank_count = {fact.id: rank for rank, fact in enumerate(by_count, 1)}
+        following = {fact.id: after.int("bytes") for fact, after in pairwise(by_bytes)}
+        listed = sum(fact.int("bytes") or 0 for fact in by_bytes)
+        used = pools.get(pool) if pool else None
+        # A list that adds up to more than the pool holds shows that the two are not of one moment or one unit.
+        basis, total = ("pool", used) if used and listed <= used * 1.05 else ("list", listed)
+        for fact in members:
+            size, count = fact.int("bytes"), fact.int("outstanding")
+            after = following.get(fact.id)
+            case.update(
+                fact,
+                share_of_pool=fact.number("share_of_pool") if "share_of_pool" in fact.fields else percent(size, total),
+                share_basis=basis if size is not None else None,
+                rank_bytes=rank_bytes.get(fact.id),
+                rank_outstanding=rank_count.get(fact.id),
+                times_next=round(size / after, 2) if size and after else None,
+                bytes_each=round(size / count, 2) if size and count else None,
+                percent_of_ram=percent(size, ram),
+                freed_percent=_freed_percent(fact),
+                **_known(fact, knowledge.tag(str(fact.get("tag")))),
+            )
+
+
+def _freed_percent(fact: Fact) -> float | None:
+    allocs, frees = fact.int("allocs"), fact.int("frees")
+    return percent(frees, allocs) if frees is not None and allocs else None
+
+
+def _known(fact: Fact, entry: KnownTag | None) -> dict[str, Value | None]:
+    """The known-tag fields; a tag nobody knows has class `unknown` and the owner the debugger's list gives, if any."""
+    if entry is None:
+        return {"known": False, "tag_class": "specific" if fact.text("owner") else "unknown"}
+    return {
+        "known": True,
+        "owner": entry.owner,
+        "tag_class": entry.tag_class,
+        "object_type": entry.object,
+        "holds": entry.holds,
+        "third_party": entry.third_party,
+    }

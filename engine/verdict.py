@@ -1,0 +1,115 @@
+"""The verdict: four parts, each from the best finding of its kind, and the state they add up to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from .diagnosis import Confidence, Finding, State, Verdict, VerdictPart
+from .facts import Case, Fact
+
+_SEVERITY = {"info": 0, "warning": 1, "critical": 2}
+LOOKED_AT = ("pool", "tag", "memory")
+"""Kinds of facts without which nothing can be called healthy."""
+
+
+def conclude(case: Case, findings: Sequence[Finding]) -> Verdict:
+    """Choose the parts and the state. A part is never more sure than what it rests on."""
+    resources = _ranked(findings, "resource")
+    kinds = _ranked(findings, "kind")
+    resource = _part(resources)
+    kind = _part(kinds)
+    holder = _part(_related(_ranked(findings, "holder"), kind.finding), kind.confidence)
+    culprit = _part(
+        _related(_ranked(findings, "culprit"), kind.finding, holder.finding),
+        min(kind.confidence, holder.confidence if holder.name else Confidence.CERTAIN),
+    )
+    return Verdict(
+        state=_state(case, findings, resources, kind),
+        resource=resource,
+        kind=kind,
+        holder=holder,
+        culprit=culprit,
+        exhausted=_exhausted(case, resources),
+    )
+
+
+def _ranked(findings: Iterable[Finding], part: str) -> list[Finding]:
+    """Findings of a part that name something, best first: confidence, then severity, then weight of the evidence."""
+    named = [finding for finding in findings if finding.part == part and finding.label]
+    return sorted(named, key=lambda f: (-f.confidence, -_SEVERITY[f.severity], -_weight(f), f.rule))
+
+
+def _weight(finding: Finding) -> float:
+    """Bytes, else counts, of the largest fact the finding rests on: of two equal claims the larger leads."""
+    sizes = [_size(fact) for fact in finding.evidence.values()]
+    return max(sizes, default=0.0)
+
+
+def _size(fact: Fact) -> float:
+    for field in ("bytes", "used_bytes", "count", "handle_count", "table_size", "outstanding"):
+        value = fact.number(field)
+        if value is not None:
+            return value
+    return 0.0
+
+
+def _related(candidates: list[Finding], *rests_on: Finding | None) -> list[Finding]:
+    """Candidates about the same thing as the finding they must explain come before the others.
+
+    A holder or culprit of another tag or object type than the one in the verdict would be a wrong accusation: it is
+    dropped as soon as both say what they are about and differ.
+    """
+    others = [finding for finding in rests_on if finding is not None]
+    return [candidate for candidate in candidates if others and all(_agree(candidate, other) for other in others)]
+
+
+def _agree(one: Finding, other: Finding) -> bool:
+    for field in ("tag", "object_type"):
+        mine, theirs = one.about.get(field), other.about.get(field)
+        if mine is not None and theirs is not None and mine != theirs and mine not in other.tags:
+            return False
+    return True
+
+
+def _part(candidates: Sequence[Finding], ceiling: Confidence = Confidence.CERTAIN) -> VerdictPart:
+    """The best candidate, capped; two that are equally good and name different things leave both to be named."""
+    if not candidates or ceiling == Confidence.UNKNOWN:
+        return VerdictPart()
+    best = candidates[0]
+    others = tuple(
+        dict.fromkeys(finding.label for finding in candidates[1:] if finding.label and finding.label != best.label)
+    )
+    pid = best.about.get("pid")
+    address = best.about.get("address")
+    return VerdictPart(
+        name=best.label,
+        confidence=min(best.confidence, ceiling),
+        finding=best if best.confidence <= ceiling else replace(best, confidence=ceiling),
+        tags=best.tags,
+        pid=pid if isinstance(pid, int) else None,
+        address=address if isinstance(address, str) else None,
+        others=others,
+    )
+
+
+def _exhausted(case: Case, resources: Sequence[Finding]) -> bool | None:
+    if any(finding.severity == "critical" for finding in resources):
+        return True
+    return False if case.of("pool") or case.of("memory") else None
+
+
+def _state(case: Case, findings: Sequence[Finding], resources: Sequence[Finding], kind: VerdictPart) -> State:
+    if kind.confidence >= Confidence.MEDIUM:
+        return "leak"
+    if any(finding.severity == "critical" and finding.confidence >= Confidence.MEDIUM for finding in resources):
+        return "exhaustion"
+    if kind.confidence == Confidence.LOW or resources:
+        return "suspect"
+    normal = [finding for finding in findings if finding.part == "normal"]
+    if normal and (any(case.of(looked_at) for looked_at in LOOKED_AT) or _answered(normal)):
+        return "healthy"
+    return "inconclusive"
+
+
+def _answered(normal: Sequence[Finding]) -> bool:
+    """Without pool figures a case is healthy only where a rule says the question it raises is answered."""
+    return any(finding.name == "normal.explained" for finding in normal)

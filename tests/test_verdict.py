@@ -1,0 +1,102 @@
+"""The verdict: which finding fills which part, how sure it may be, and the state they add up to."""
+
+import pytest
+
+from dumptriage.diagnosis import Confidence, Finding, Part, Severity, Verdict
+from dumptriage.facts import Case, Casefile, Fact, Value, new
+from dumptriage.verdict import conclude
+
+CERTAIN, HIGH, MEDIUM, LOW = Confidence.CERTAIN, Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW
+POOL = new("pool", source="test:1", type="nonpaged", used_bytes=1)
+
+
+def finding(
+    part: Part,
+    label: str | None,
+    confidence: Confidence = HIGH,
+    severity: Severity = "warning",
+    name: str | None = None,
+    evidence: Fact = POOL,
+    **about: Value,
+) -> Finding:
+    return Finding(
+        rule=f"{part}.test-{label}",
+        version=1,
+        status="test",
+        title="",
+        name=name or f"{part}.test",
+        part=part,
+        severity=severity,
+        confidence=confidence,
+        text="",
+        label=label,
+        evidence={"p": evidence},
+        about=about,
+        tags=(),
+        fact=evidence,
+    )
+
+
+def verdict(*findings: Finding, facts: tuple[Fact, ...] = (POOL,)) -> Verdict:
+    return conclude(Case(Casefile("test.log", "0" * 64, 1, "log"), facts), findings)
+
+
+@pytest.mark.parametrize(
+    ("findings", "state"),
+    [
+        ([finding("kind", "a leak", MEDIUM)], "leak"),
+        ([finding("kind", "a leak", LOW)], "suspect"),
+        ([finding("resource", "nonpaged pool", severity="critical")], "exhaustion"),
+        ([finding("resource", "nonpaged pool", severity="warning")], "suspect"),
+        ([finding("resource", "nonpaged pool", severity="critical"), finding("kind", "a leak", LOW)], "exhaustion"),
+        ([finding("normal", None, severity="info")], "healthy"),
+        ([finding("quality", None)], "inconclusive"),
+        ([], "inconclusive"),
+    ],
+)
+def test_state(findings: list[Finding], state: str) -> None:
+    assert verdict(*findings).state == state
+
+
+def test_without_figures_of_memory_only_an_explanation_makes_it_healthy() -> None:
+    assert verdict(finding("normal", None, name="normal.few-ended"), facts=()).state == "inconclusive"
+    assert verdict(finding("normal", None, name="normal.explained"), facts=()).state == "healthy"
+
+
+def test_a_culprit_is_never_more_sure_than_kind_and_holder() -> None:
+    result = verdict(
+        finding("kind", "a leak", MEDIUM), finding("holder", "a.exe", LOW), finding("culprit", "a.exe", CERTAIN)
+    )
+    assert (result.holder.confidence, result.culprit.confidence) == (LOW, LOW)
+
+
+def test_a_culprit_without_a_kind_is_not_named() -> None:
+    assert verdict(finding("culprit", "a.exe")).culprit.name is None
+
+
+def test_a_culprit_of_another_tag_is_not_named() -> None:
+    result = verdict(finding("kind", "a leak", tag="Thre"), finding("culprit", "b.sys", tag="exam"))
+    assert result.culprit.name is None
+
+
+def test_the_surer_claim_leads_and_the_other_is_listed() -> None:
+    result = verdict(finding("kind", "weak", LOW), finding("kind", "strong", HIGH))
+    assert (result.kind.name, result.kind.others) == ("strong", ("weak",))
+
+
+def test_of_equal_claims_the_larger_leads() -> None:
+    small = new("handles", source="t:1", type="Key", count=10)
+    large = new("handles", source="t:2", type="Event", count=900)
+    result = verdict(finding("kind", "keys", evidence=small), finding("kind", "events", evidence=large))
+    assert result.kind.name == "events"
+
+
+@pytest.mark.parametrize(
+    ("severity", "facts", "exhausted"),
+    [("critical", (POOL,), True), ("warning", (POOL,), False), (None, (), None)],
+)
+def test_exhausted_is_unknown_without_figures(
+    severity: Severity | None, facts: tuple[Fact, ...], exhausted: bool | None
+) -> None:
+    findings = [finding("resource", "nonpaged pool", severity=severity)] if severity else []
+    assert verdict(*findings, facts=facts).exhausted is exhausted
