@@ -1,0 +1,208 @@
+"""The chain of reasoning: each finding as a step with the facts it rests on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..diagnosis import Diagnosis, Finding, VerdictPart
+from ..facts import KINDS, Fact
+from . import figures
+from .wording import Wording
+
+ORDER = ("quality", "resource", "step", "kind", "holder", "culprit", "known")
+MAX_QUOTE_LINES = 14
+MAX_QUOTE_CHARACTERS = 2400
+
+# What a reader wants of a fact as evidence, in this order; the tables and the JSON report have the rest.
+_SHOWN: dict[str, tuple[str, ...]] = {
+    "pool": ("used_bytes", "max_bytes", "percent_of_max", "percent_of_ram", "percent_of_commit_limit"),
+    "tag": (
+        "outstanding",
+        "bytes",
+        "bytes_each",
+        "share_of_pool",
+        "times_next",
+        "allocs",
+        "frees",
+        "freed_percent",
+        "owner",
+        "object_type",
+    ),
+    "system": ("os", "build", "architecture", "dump_type", "ram_bytes", "uptime_s"),
+}
+_MAX_FIELDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One fact of a step. `step` is the number of an earlier step that shows the fact or quotes its lines."""
+
+    subject: str
+    figures: tuple[tuple[str, str], ...]
+    source: str
+    verify: str | None
+    quality: str | None
+    quote: tuple[str, ...] = ()
+    quote_left: int = 0
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One conclusion with all that supports, limits and would disprove it."""
+
+    number: int
+    part: str
+    title: str
+    text: str
+    severity: str
+    confidence: str
+    level: int
+    limits: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    rule: str
+    status: str
+    disprove: str | None
+    references: tuple[str, ...]
+    rests_on: tuple[int, ...]
+    """Numbers of the steps whose conclusions are among its evidence."""
+
+    @property
+    def anchor(self) -> str:
+        """Target of links to the step."""
+        return f"step-{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The steps of the verdict, then those of other conclusions it does not rest on."""
+
+    steps: tuple[Step, ...]
+    aside: tuple[Step, ...]
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    """Number of the step by the id of its finding."""
+
+
+def build(diagnosis: Diagnosis, wording: Wording) -> Chain:
+    """The chain in the order of the argument: data quality if it matters, then the parts of the verdict."""
+    wanted = [finding for finding in diagnosis.findings if finding.part in ORDER and _matters(finding)]
+    wanted.sort(key=lambda finding: (ORDER.index(finding.part), finding.stratum))
+    linked = _linked(diagnosis)
+    main = [finding for finding in wanted if finding.fact.id in linked or _same_matter(finding, diagnosis)]
+    aside = [finding for finding in wanted if finding not in main]
+    numbers = {finding.fact.id: number for number, finding in enumerate([*main, *aside], 1)}
+    shown: dict[str, int] = {}
+    steps = [_step(finding, numbers, shown, wording) for finding in [*main, *aside]]
+    return Chain(tuple(steps[: len(main)]), tuple(steps[len(main) :]), numbers)
+
+
+def _matters(finding: Finding) -> bool:
+    return finding.part != "quality" or finding.severity != "info"
+
+
+def _parts(diagnosis: Diagnosis) -> tuple[VerdictPart, ...]:
+    verdict = diagnosis.verdict
+    return (verdict.resource, verdict.kind, verdict.holder, verdict.culprit)
+
+
+def _linked(diagnosis: Diagnosis) -> set[str]:
+    """Ids of the findings the verdict rests on, directly or through other findings."""
+    by_id = {finding.fact.id: finding for finding in diagnosis.findings}
+    open_ids = [part.finding.fact.id for part in _parts(diagnosis) if part.finding]
+    linked: set[str] = set()
+    while open_ids:
+        current = open_ids.pop()
+        if current not in linked:
+            linked.add(current)
+            finding = by_id.get(current)
+            if finding:
+                open_ids += [fact.id for fact in finding.evidence.values() if fact.id in by_id]
+    return linked
+
+
+def _same_matter(finding: Finding, diagnosis: Diagnosis) -> bool:
+    """Whether a finding speaks of nothing but what the verdict names."""
+    verdict = diagnosis.verdict
+    tag, pid = finding.about.get("tag"), finding.about.get("pid")
+    if verdict.kind.tags and tag is not None and tag not in verdict.kind.tags:
+        return False
+    return not (verdict.holder.pid is not None and pid is not None and pid != verdict.holder.pid)
+
+
+def _step(finding: Finding, numbers: Mapping[str, int], shown: dict[str, int], wording: Wording) -> Step:
+    number = numbers[finding.fact.id]
+    facts = {fact.id: fact for fact in finding.evidence.values()}
+    given: set[str] = set()
+    evidence = [_evidence(fact, number, shown, given, wording) for fact in facts.values() if fact.kind != "finding"]
+    return Step(
+        number,
+        finding.part,
+        finding.title,
+        finding.text,
+        finding.severity,
+        finding.confidence.word,
+        int(finding.confidence),
+        finding.limits,
+        tuple(evidence),
+        f"{finding.rule}@{finding.version}",
+        finding.status,
+        finding.disprove,
+        finding.references,
+        tuple(sorted(numbers[each] for each in facts if each in numbers)),
+    )
+
+
+def _evidence(fact: Fact, number: int, shown: dict[str, int], given: set[str], wording: Wording) -> Evidence:
+    """A fact as evidence of a step. `shown` holds the step of each fact and quote, `given` the quotes of this step."""
+    subject = _subject(fact, wording)
+    earlier = shown.get(fact.id)
+    if earlier is not None:
+        return Evidence(subject, (), fact.source, None, None, step=earlier)
+    shown[fact.id] = number
+    quality = None if fact.quality == "exact" else wording(f"quality.{fact.quality}")
+    quote = (fact.quote or "").rstrip()
+    # Several facts may come from one output: it is quoted with the first of them.
+    quoted = shown.setdefault(f"\n{quote}", number) if quote else number
+    if not quote or quoted != number or quote in given:
+        step = None if quoted == number else quoted
+        return Evidence(subject, _figures(fact, wording), fact.source, fact.verify, quality, step=step)
+    given.add(quote)
+    lines = quote[:MAX_QUOTE_CHARACTERS].splitlines()[:MAX_QUOTE_LINES]
+    left = len(quote.splitlines()) - len(lines)
+    return Evidence(subject, _figures(fact, wording), fact.source, fact.verify, quality, tuple(lines), left)
+
+
+def _subject(fact: Fact, wording: Wording) -> str:
+    """What the fact is about: its kind and the fields that identify it."""
+    kind = KINDS.get(fact.kind)
+    names = kind.key if kind else ()
+    keys = [figures.clip(str(fact.fields[name]), 80) for name in names if name in fact.fields]
+    image = fact.text("image") if "image" not in names else None
+    return " ".join([wording.first(f"fact.{fact.kind}", "fact.other"), *([image] if image else []), *keys])
+
+
+def _figures(fact: Fact, wording: Wording) -> tuple[tuple[str, str], ...]:
+    kind = KINDS.get(fact.kind)
+    keys = kind.key if kind else ()
+    names = _SHOWN.get(fact.kind) or tuple(name for name in fact.fields if name not in keys and name != "image")
+    pairs = [(_within(label(name, wording)), figures.field_text(fact, name)) for name in names if name in fact.fields]
+    return tuple(pairs[:_MAX_FIELDS])
+
+
+def _within(heading: str) -> str:
+    """A heading as it stands within a sentence: small initial, unless its first word is a name."""
+    first = heading.split(" ")[0]
+    return heading if any(letter.isupper() for letter in first[1:]) else heading[:1].lower() + heading[1:]
+
+
+def label(name: str, wording: Wording) -> str:
+    """The name of a field as a reader sees it."""
+    key = f"column.{name}"
+    return wording(key) if key in wording else name.replace("_", " ")
+
+
+def of_part(diagnosis: Diagnosis, part: str, wording: Wording) -> tuple[Step, ...]:
+    """The findings of one part as steps of their own, outside the chain."""
+    found = [finding for finding in diagnosis.findings if finding.part == part]
+    numbers = {finding.fact.id: number for number, finding in enumerate(found, 1)}
+    shown: dict[str, int] = {}
+    return tuple(_step(finding, numbers, shown, wording) for finding in found)

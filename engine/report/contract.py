@@ -1,0 +1,121 @@
+"""The JSON documents: the report (`dumptriage/report/1`) and the facts of a case (`dumptriage/facts/1`)."""
+
+import json
+from typing import Any
+
+from .. import __version__
+from ..diagnosis import Confidence, Diagnosis, Finding, VerdictPart
+from ..facts import Case
+from .captures import captures
+from .headline import sentence
+from .quality import quality_notes
+from .wording import load
+
+REPORT_SCHEMA = "dumptriage/report/1"
+FACTS_SCHEMA = "dumptriage/facts/1"
+
+
+def to_text(document: dict[str, Any]) -> str:
+    """JSON in ASCII, so that nothing a casefile holds can reorder or break the text."""
+    return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
+
+
+def facts_document(case: Case) -> dict[str, Any]:
+    """All facts read or derived, findings left out: the same facts judged by newer rules may give others."""
+    document: dict[str, Any] = {"schema": FACTS_SCHEMA, "casefile": _casefile(case)}
+    if case.machine is not None:
+        document["machine"] = case.machine
+    document["facts"] = [fact.to_json() for fact in case.facts if fact.kind != "finding"]
+    return document
+
+
+def report_document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The whole diagnosis. Fields may be added within a schema version, never renamed or removed."""
+    case = diagnosis.case
+    verdict = diagnosis.verdict
+    return {
+        "schema": REPORT_SCHEMA,
+        "tool": {"name": "dumptriage", "version": __version__},
+        "rulebook": {"rules": diagnosis.rulebook.rules, "sha256": diagnosis.rulebook.sha256},
+        "casefile": _casefile(case),
+        "machine": case.machine,
+        "verdict": {
+            "state": verdict.state,
+            "summary": sentence(diagnosis),
+            "resource": {
+                "name": verdict.resource.name,
+                "exhausted": verdict.exhausted,
+                **_part(verdict.resource),
+            },
+            "kind": {"name": verdict.kind.name, "tags": list(verdict.kind.tags), **_part(verdict.kind)},
+            "holder": {
+                "name": verdict.holder.name,
+                "pid": verdict.holder.pid,
+                "address": verdict.holder.address,
+                **_part(verdict.holder),
+            },
+            "culprit": {"name": verdict.culprit.name, **_part(verdict.culprit)},
+        },
+        "findings": [_finding(finding) for finding in diagnosis.findings],
+        "rules": [
+            {
+                "rule": outcome.rule,
+                "version": outcome.version,
+                "status": outcome.status,
+                "title": outcome.title,
+                "outcome": outcome.outcome,
+                "why": outcome.why,
+                "capture": list(outcome.capture),
+            }
+            for outcome in diagnosis.outcomes
+        ],
+        "quality": [
+            {"severity": note.severity, "text": note.text, "where": note.where}
+            for note in quality_notes(diagnosis, load())
+        ],
+        "captures": [
+            {"command": capture.command, "why": list(capture.reasons)} for capture in captures(diagnosis, load())
+        ],
+        "facts": [fact.to_json() for fact in case.facts],
+    }
+
+
+def _casefile(case: Case) -> dict[str, Any]:
+    file = case.casefile
+    # A file name may hold bytes that are no text; they cannot be written as JSON that every reader accepts.
+    name = file.name.encode("utf-8", "replace").decode("utf-8")
+    return {"name": name, "sha256": file.sha256, "size": file.size, "kind": file.kind}
+
+
+def _part(part: VerdictPart) -> dict[str, Any]:
+    confidence = part.confidence if part.name is not None else Confidence.UNKNOWN
+    return {
+        "confidence": confidence.word,
+        "rule": part.finding.rule if part.finding else None,
+        "others": list(part.others),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.fact.id,
+        "rule": finding.rule,
+        "version": finding.version,
+        "status": finding.status,
+        "title": finding.title,
+        "name": finding.name,
+        "part": finding.part,
+        "severity": finding.severity,
+        "confidence": finding.confidence.word,
+        "limits": list(finding.limits),
+        "text": finding.text,
+        "label": finding.label,
+        "tags": list(finding.tags),
+        "about": dict(finding.about),
+        "facts": [fact.id for fact in finding.evidence.values()],
+        "evidence": {alias: fact.id for alias, fact in finding.evidence.items()},
+        "disprove": finding.disprove,
+        "next": list(finding.next),
+        "references": list(finding.references),
+        "stratum": finding.stratum,
+    }

@@ -1,0 +1,126 @@
+"""How figures, names and raw lines are written in a report."""
+
+import unicodedata
+
+from ..facts import KINDS, Fact, Value
+
+MISSING = "–"
+MAX_CELL = 240
+"""Longest name shown in a table or a sentence; the JSON report has it whole."""
+
+_KIB = 1024
+
+
+def count(value: float) -> str:
+    """A whole number with thousands separators.
+
+    >>> count(326514)
+    '326,514'
+    """
+    return f"{value:,.0f}"
+
+
+def percent(value: float) -> str:
+    """A percentage with one decimal, never rounded to 0 or to 100 when it is neither.
+
+    >>> percent(87.64), percent(0.01), percent(99.98), percent(100)
+    ('87.6 %', '< 0.1 %', '> 99.9 %', '100 %')
+    """
+    if 0 < value < 0.05:
+        return "< 0.1 %"
+    if 99.95 <= value < 100:
+        return "> 99.9 %"
+    return f"{value:,.1f}".removesuffix(".0") + " %"
+
+
+def size(value: float) -> str:
+    """Bytes in the largest binary unit that leaves at least one whole.
+
+    >>> size(208968960), size(640)
+    ('199.3 MiB', '640 bytes')
+    """
+    if abs(value) < _KIB:
+        return f"{value:,.0f} bytes"
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= _KIB
+        if abs(value) < _KIB:
+            return f"{value:,.1f} {unit}"
+    return f"{value / _KIB:,.1f} TiB"
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its two largest units.
+
+    >>> duration(93784), duration(59)
+    ('1 d 2 h', '59 s')
+    """
+    rest = int(seconds)
+    parts = []
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        amount, rest = divmod(rest, length)
+        if amount:
+            parts.append(f"{amount} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def ratio(value: float) -> str:
+    """A quotient to three digits or more, without idle zeros.
+
+    >>> ratio(640.0), ratio(49.83), ratio(2.5)
+    ('640', '49.8', '2.5')
+    """
+    text = f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.2f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def field_text(fact: Fact, name: str) -> str:
+    """A field of a fact as a reader sees it, by its unit in the vocabulary; a dash when it is unknown."""
+    value = fact.get(name)
+    if value is None:
+        return MISSING
+    kind = KINDS.get(fact.kind)
+    spec = kind.fields.get(name) if kind else None
+    return value_text(value, spec.unit if spec else "")
+
+
+def value_text(value: Value, unit: str) -> str:
+    """A value as a reader sees it. Bytes stay exact: the reader compares them with the debugger's."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return clip(value, MAX_CELL)
+    if unit == "percent":
+        return percent(value)
+    if unit == "seconds":
+        return duration(value)
+    if unit in ("count", "bytes"):
+        return count(value)
+    return ratio(value) if isinstance(value, float) else str(value)
+
+
+def clip(text: str, length: int) -> str:
+    """A text cut in the middle, where names out of casefiles differ least, to at most `length` characters."""
+    if len(text) <= length:
+        return text
+    head = (length - 1) * 2 // 3
+    return f"{text[:head]}…{text[head + 1 - length :]}"
+
+
+def visible(text: str) -> str:
+    """A text with every character that hides, reorders or cannot be encoded spelt out; tab and newline stay.
+
+    Names come from the machine that is examined: a right-to-left override in an image name must not turn the line.
+
+    >>> visible("exe.gpj\\u202etxt")
+    'exe.gpj[U+202E]txt'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(character) for character in text)
+
+
+def _visible(character: str) -> str:
+    if character in "\n\t":
+        return character
+    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    return f"[U+{ord(character):04X}]" if hidden else character

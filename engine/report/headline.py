@@ -1,0 +1,146 @@
+"""The verdict in one sentence, no surer than its parts."""
+
+from ..diagnosis import Confidence, Diagnosis, VerdictPart
+from ..facts import Case, Fact
+from . import figures
+from .wording import Wording, load
+
+_LOOKED_AT = ("pool", "tag", "object_type", "handles", "process", "module")
+
+
+def sentence(diagnosis: Diagnosis) -> str:
+    """The summary of the verdict, from the wording of its state."""
+    wording = load()
+    verdict = diagnosis.verdict
+    case = diagnosis.case
+    kind = verdict.kind.name
+    return wording(
+        f"summary.{verdict.state}",
+        cause=_cause(diagnosis, wording),
+        kind=_capital(kind) if kind else None,
+        resource=verdict.resource.name,
+        exhausted=verdict.exhausted,
+        figures=_figures(diagnosis, wording),
+        looked_at=_looked_at(case, wording),
+        missing=[wording(f"looked.{name}.name") for name in ("tag", "handles") if not case.of(name)],
+        casefile=casefile_words(case, wording),
+        maybe=_hedge(verdict.kind, wording),
+    )
+
+
+def pool_of(diagnosis: Diagnosis) -> Fact | None:
+    """The pool the verdict speaks of: that of its resource, else that of its first tag."""
+    case = diagnosis.case
+    pools = {pool.text("type"): pool for pool in case.of("pool")}
+    name = (diagnosis.verdict.resource.name or "").lower()
+    for kind in ("nonpaged", "paged", "session"):
+        if name.startswith(kind):
+            return pools.get(kind)
+    tag = top_tag(diagnosis)
+    return pools.get(tag.text("pool")) if tag else None
+
+
+def top_tag(diagnosis: Diagnosis) -> Fact | None:
+    """The tag of the verdict that holds most bytes."""
+    tags = [tag for tag in diagnosis.case.of("tag") if tag.text("tag") in diagnosis.verdict.kind.tags]
+    return max(tags, key=lambda tag: tag.int("bytes") or 0, default=None)
+
+
+def who(part: VerdictPart) -> str | None:
+    """The name of a holder or culprit, with the process id unless the name says it."""
+    if part.name is None or part.pid is None or str(part.pid) in part.name:
+        return part.name
+    return f"{part.name} (pid {part.pid})"
+
+
+def _cause(diagnosis: Diagnosis, wording: Wording) -> str:
+    """Who does what: as far as holder and culprit are known, each with its own reserve."""
+    verdict = diagnosis.verdict
+    kind = verdict.kind.name or wording("summary.leak_of_unknown_kind")
+    holder, culprit = who(verdict.holder), who(verdict.culprit)
+    same = _same(verdict.holder.name, verdict.culprit.name)
+    known = (
+        "self" if same else "both" if holder and culprit else "holder" if holder else "culprit" if culprit else "none"
+    )
+    noun = kind.removesuffix(" leak")
+    return wording(
+        f"cause.{known}",
+        kind=_capital(kind),
+        things=f"{noun}s" if noun != kind and not noun.endswith("s") else None,
+        holder=holder,
+        culprit=holder if same else culprit,
+        maybe_holder=_hedge(verdict.holder, wording),
+        maybe_culprit=_hedge(verdict.culprit, wording),
+    )
+
+
+def _same(holder: str | None, culprit: str | None) -> bool:
+    """Whether holder and culprit are one; a holder may be called by what it is: driver x.sys."""
+    return holder is not None and culprit is not None and (holder == culprit or holder.endswith(f" {culprit}"))
+
+
+def _hedge(part: VerdictPart, wording: Wording) -> str:
+    if part.confidence is Confidence.MEDIUM:
+        return wording("hedge.medium") + " "
+    if part.confidence is Confidence.LOW:
+        return wording("hedge.low") + " "
+    return ""
+
+
+def _figures(diagnosis: Diagnosis, wording: Wording) -> str:
+    """The arithmetic behind the verdict: how full the pool is, and how much of it the tag holds."""
+    pool, tag = pool_of(diagnosis), top_tag(diagnosis)
+    parts = []
+    if pool is not None:
+        parts.append(pool_use(pool, wording))
+    share = tag.number("share_of_pool") if tag else None
+    if tag is not None and share is not None:
+        whole = "list" if tag.text("share_basis") == "list" else "it" if pool is not None else "pool"
+        parts.append(
+            wording(f"figure.share.{whole}", tag=tag.text("tag"), share=figures.percent(share), pool=tag.text("pool"))
+        )
+    elif tag is not None and (size := tag.int("bytes")) is not None:
+        parts.append(wording("figure.tag", tag=tag.text("tag"), size=figures.size(size)))
+    return _join(parts, wording)
+
+
+def pool_use(pool: Fact, wording: Wording) -> str:
+    """How full a pool is: of its maximum where it has a fixed one, else of RAM, else in bytes."""
+    used = pool.int("used_bytes")
+    name = wording.first(f"pool.{pool.text('type')}", "pool.other")
+    of_max, of_ram = pool.number("percent_of_max"), pool.number("percent_of_ram")
+    if of_max is not None:
+        return wording("figure.of_max", pool=name, percent=figures.percent(of_max))
+    if of_ram is not None and used is not None:
+        return wording("figure.of_ram", pool=name, used=figures.size(used), percent=figures.percent(of_ram))
+    if used is not None:
+        return wording("figure.used", pool=name, used=figures.size(used))
+    return wording("figure.unknown", pool=name)
+
+
+def _looked_at(case: Case, wording: Wording) -> str:
+    parts = [pool_use(pool, wording) for pool in case.of("pool")]
+    for name in _LOOKED_AT[1:]:
+        number = len(case.of(name))
+        if number:
+            parts.append(wording(f"looked.{name}.count", count=number))
+    return _join(parts, wording)
+
+
+def casefile_words(case: Case, wording: Wording) -> str:
+    """What kind of casefile it is, a dump with its type."""
+    system = case.one("system")
+    kind = system.text("dump_type") if system else None
+    if case.casefile.kind == "dump" and kind:
+        return wording("casefile.dump_of_type", kind=kind)
+    return wording(f"casefile.{case.casefile.kind}")
+
+
+def _join(parts: list[str], wording: Wording) -> str:
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {wording('and')} {parts[-1]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,274 @@
+"""The report as plain data: what HTML, PDF and the terminal summary are made from."""
+
+from dataclasses import dataclass
+
+from .. import __version__
+from ..diagnosis import Confidence, Diagnosis, Finding, RuleOutcome, VerdictPart
+from ..facts import Case
+from . import chain, charts, figures, tables
+from .captures import Capture, captures
+from .chain import Chain, Step
+from .headline import casefile_words, sentence, who
+from .quality import QualityNote, limits, quality_notes
+from .wording import Wording, load
+
+MAX_ACTIONS = 5
+MAX_COMMANDS = 4
+OUTCOMES = ("fired", "near_miss", "passed", "not_evaluated")
+PARTS = ("resource", "kind", "holder", "culprit")
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """One part of the verdict. `name` is None when it is unknown; then `text` says so."""
+
+    key: str
+    label: str
+    name: str | None
+    detail: str
+    text: str
+    confidence: str
+    level: int
+    others: tuple[str, ...]
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to do next, with the commands to do it."""
+
+    text: str
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """A rule with what became of it."""
+
+    rule: str
+    status: str
+    title: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All sections, in the order a reader meets them."""
+
+    name: str
+    machine: str
+    state: str
+    state_word: str
+    headline: str
+    parts: tuple[PartView, ...]
+    sure: str
+    doubts: tuple[str, ...]
+    disprove: tuple[str, ...]
+    addressed: str
+    ask: str
+    actions: tuple[Action, ...]
+    charts: tuple[charts.Chart, ...]
+    chain: Chain
+    tables: tuple[tables.TableGroup, ...]
+    environment: tuple[tuple[str, str], ...]
+    normal: tuple[Step, ...]
+    passed: tuple[RuleRow, ...]
+    near: tuple[RuleRow, ...]
+    quality: tuple[QualityNote, ...]
+    limits: tuple[str, ...]
+    captures: tuple[Capture, ...]
+    references: tuple[str, ...]
+    handling: tuple[tuple[str, str], ...]
+    counts: tuple[tuple[str, int], ...]
+
+    def part(self, key: str) -> PartView:
+        """A part of the verdict by name."""
+        return next(part for part in self.parts if part.key == key)
+
+
+def build(diagnosis: Diagnosis) -> Report:
+    """The report of a diagnosis."""
+    wording = load()
+    state = diagnosis.verdict.state
+    steps = chain.build(diagnosis, wording)
+    wanted = tuple(captures(diagnosis, wording))
+    decisive = _decisive(diagnosis)
+    outcomes = diagnosis.outcomes
+    return Report(
+        name=_case_name(diagnosis.case, wording),
+        machine=_machine(diagnosis.case, wording),
+        state=state,
+        state_word=wording(f"state.{state}"),
+        headline=sentence(diagnosis),
+        parts=tuple(_part(key, diagnosis, steps, wording) for key in PARTS),
+        sure=_sure(diagnosis, wording),
+        doubts=tuple(dict.fromkeys(limit for finding in decisive for limit in finding.limits)),
+        disprove=tuple(dict.fromkeys(finding.disprove for finding in decisive if finding.disprove)),
+        addressed=_addressed(diagnosis, wording),
+        ask=wording(f"ask.{state}") if f"ask.{state}" in wording and diagnosis.verdict.culprit.name else "",
+        actions=_actions(diagnosis, wanted, wording),
+        charts=charts.build(diagnosis, wording),
+        chain=steps,
+        tables=tables.build(diagnosis, wording),
+        environment=_environment(diagnosis.case, wording),
+        normal=chain.of_part(diagnosis, "normal", wording),
+        passed=_rules(outcomes, "passed"),
+        near=_rules(outcomes, "near_miss"),
+        quality=tuple(quality_notes(diagnosis, wording)),
+        limits=tuple(limits(diagnosis, wording)),
+        captures=wanted,
+        references=tuple(dict.fromkeys(link for finding in diagnosis.findings for link in finding.references)),
+        handling=_handling(diagnosis, wording),
+        counts=tuple(
+            (wording(f"outcome.{name}"), sum(outcome.outcome == name for outcome in outcomes)) for name in OUTCOMES
+        ),
+    )
+
+
+def _part(key: str, diagnosis: Diagnosis, steps: Chain, wording: Wording) -> PartView:
+    part: VerdictPart = getattr(diagnosis.verdict, key)
+    state = diagnosis.verdict.state
+    label = wording(f"part.{key}.label")
+    if part.name is None:
+        text = wording.first(f"part.{key}.unknown.{state}", f"part.{key}.unknown.other")
+        return PartView(key, label, None, "", text, Confidence.UNKNOWN.word, 0, part.others, None)
+    finding = part.finding
+    return PartView(
+        key,
+        label,
+        who(part) if key in ("holder", "culprit") else part.name,
+        _detail(key, diagnosis, wording),
+        finding.text if finding else "",
+        part.confidence.word,
+        int(part.confidence),
+        part.others,
+        steps.numbers.get(finding.fact.id) if finding else None,
+    )
+
+
+def _detail(key: str, diagnosis: Diagnosis, wording: Wording) -> str:
+    verdict = diagnosis.verdict
+    if key == "resource" and verdict.exhausted is not None:
+        return wording("part.resource.exhausted" if verdict.exhausted else "part.resource.not_exhausted")
+    if key == "kind" and verdict.kind.tags:
+        return wording("part.kind.tags", tags=verdict.kind.tags)
+    if key == "holder" and verdict.holder.address:
+        key = "object" if verdict.holder.pid is None else "process"
+        return wording(f"part.holder.{key}", address=verdict.holder.address)
+    return ""
+
+
+def _sure(diagnosis: Diagnosis, wording: Wording) -> str:
+    """How far the rules could look, where there is no part of the verdict to be sure of."""
+    verdict = diagnosis.verdict
+    if any(getattr(verdict, key).name for key in PARTS):
+        return ""
+    number = {name: sum(outcome.outcome == name for outcome in diagnosis.outcomes) for name in OUTCOMES}
+    return wording.first(f"sure.{verdict.state}", "sure.other", **number)
+
+
+def _decisive(diagnosis: Diagnosis) -> list[Finding]:
+    verdict = diagnosis.verdict
+    return [part.finding for part in (verdict.kind, verdict.holder, verdict.culprit, verdict.resource) if part.finding]
+
+
+def _addressed(diagnosis: Diagnosis, wording: Wording) -> str:
+    """To whom the report goes: the company of the culprit's module where it is known, else whoever makes it."""
+    verdict = diagnosis.verdict
+    culprit = verdict.culprit.name
+    if culprit is None:
+        return wording.first(f"addressed.unknown.{verdict.state}", "addressed.unknown.other")
+    file = culprit.lower()
+    for module in diagnosis.case.of("module"):
+        names = {(module.text(field) or "").lower() for field in ("name", "file")} - {""}
+        company = module.text("company") or module.text("vendor")
+        if company and names & {file, file.rpartition(".")[0]}:
+            return wording("addressed.company", company=company, name=culprit, version=module.text("version"))
+    return wording("addressed.maker", name=culprit)
+
+
+def _actions(diagnosis: Diagnosis, wanted: tuple[Capture, ...], wording: Wording) -> tuple[Action, ...]:
+    verdict = diagnosis.verdict
+    actions = [Action(finding.text) for finding in diagnosis.findings if finding.part == "next"]
+    if verdict.culprit.name is not None and verdict.state in ("leak", "suspect"):
+        actions.append(Action(wording("action.send", name=verdict.culprit.name)))
+    if verdict.state == "healthy":
+        return (Action(wording("action.healthy")), *actions[: MAX_ACTIONS - 1])
+    actions += [Action(capture.command) for capture in wanted if not capture.typed][:2]
+    typed = [capture for capture in wanted if capture.typed]
+    for place, here in (("debugger", True), ("machine", False)):
+        commands = tuple(capture.command for capture in typed if capture.in_debugger is here)
+        if commands:
+            actions.append(Action(wording(f"action.{place}"), commands[:MAX_COMMANDS]))
+    if not actions:
+        actions.append(Action(wording.first(f"action.{verdict.state}", "action.other")))
+    return tuple(actions[:MAX_ACTIONS])
+
+
+def _case_name(case: Case, wording: Wording) -> str:
+    if case.machine is None:
+        return case.casefile.name
+    return wording("case.of_several", name=case.casefile.name, machine=case.machine, number=case.number)
+
+
+def _machine(case: Case, wording: Wording) -> str:
+    """The machine in one line, from what is known of it."""
+    system = case.one("system")
+    if system is None:
+        return wording("machine.unknown")
+    build, processors = system.int("build"), system.int("processors")
+    ram, uptime = system.int("ram_bytes"), system.number("uptime_s")
+    parts = [
+        system.text("os"),
+        wording("machine.build", build=build) if build is not None else None,
+        system.text("product_type"),
+        system.text("architecture"),
+        wording("machine.processors", count=processors) if processors is not None else None,
+        wording("machine.ram", size=figures.size(ram)) if ram is not None else None,
+        wording("machine.uptime", time=figures.duration(uptime)) if uptime is not None else None,
+        casefile_words(case, wording),
+    ]
+    return " · ".join(figures.clip(part, 80) for part in parts if part) or wording("machine.unknown")
+
+
+def _environment(case: Case, wording: Wording) -> tuple[tuple[str, str], ...]:
+    system = case.one("system")
+    if system is None:
+        return ()
+    pairs = []
+    for name in system.fields:
+        text = figures.field_text(system, name)
+        number = system.int(name)
+        if name == "ram_bytes" and number is not None:
+            text = f"{text} ({figures.size(number)})"
+        if name == "bugcheck_code" and number is not None:
+            text = f"0x{number:X}"
+        if name == "uptime_s" and (seconds := system.number(name)) is not None:
+            text = f"{text} ({figures.count(seconds)} s)"
+        if name == "live_dump" and number is None and not system.flag(name):
+            continue
+        pairs.append((chain.label(name, wording), text))
+    return tuple(pairs)
+
+
+def _handling(diagnosis: Diagnosis, wording: Wording) -> tuple[tuple[str, str], ...]:
+    file, book = diagnosis.case.casefile, diagnosis.rulebook
+    values = {
+        "casefile": figures.clip(file.name, figures.MAX_CELL),
+        "kind": wording(f"casefile.{file.kind}"),
+        "size": f"{figures.count(file.size)} ({figures.size(file.size)})",
+        "sha256": file.sha256,
+        "tool": f"dumptriage {__version__}",
+        "rules": wording("handling.rulebook", rules=book.rules, sha256=book.sha256),
+        "facts": wording("handling.facts_count", count=len(diagnosis.case.facts)),
+        "privacy": wording("handling.privacy_text"),
+    }
+    return tuple((wording(f"handling.{name}"), value) for name, value in values.items())
+
+
+def _rules(outcomes: tuple[RuleOutcome, ...], outcome: str) -> tuple[RuleRow, ...]:
+    return tuple(
+        RuleRow(f"{each.rule}@{each.version}", each.status, each.title, each.why)
+        for each in outcomes
+        if each.outcome == outcome
+    )

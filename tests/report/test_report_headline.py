@@ -1,0 +1,64 @@
+"""The verdict in one sentence: no surer than its parts."""
+
+from dataclasses import replace
+
+import pytest
+import report_cases
+
+from dumptriage.diagnosis import Confidence, Verdict, VerdictPart
+from dumptriage.report.headline import sentence
+
+KIND = VerdictPart("thread handle leak", Confidence.HIGH, tags=("Thre",))
+APP = VerdictPart("app.exe", Confidence.HIGH, pid=8)
+BROKER = VerdictPart("lsass.exe", Confidence.HIGH, pid=700)
+DRIVER = VerdictPart("foo.sys", Confidence.MEDIUM)
+UNKNOWN = VerdictPart()
+FIGURES = "nonpaged pool is at 85.9 % of its maximum and tag Thre holds 85.6 % of it"
+
+
+@pytest.mark.parametrize(
+    ("holder", "culprit", "expected"),
+    [
+        (APP, APP, f"app.exe (pid 8) leaks thread handles: {FIGURES}."),
+        (APP, replace(APP, confidence=Confidence.LOW), f"app.exe (pid 8) possibly leaks thread handles: {FIGURES}."),
+        (BROKER, APP, f"Thread handle leak, held by lsass.exe (pid 700) and caused by app.exe (pid 8): {FIGURES}."),
+        (
+            BROKER,
+            UNKNOWN,
+            f"Thread handle leak, held by lsass.exe (pid 700); who must fix it is not known: {FIGURES}.",
+        ),
+        (UNKNOWN, DRIVER, f"Thread handle leak, probably caused by foo.sys: {FIGURES}."),
+        (UNKNOWN, UNKNOWN, f"Thread handle leak; who holds it and who must fix it are not known: {FIGURES}."),
+    ],
+)
+def test_leak(holder: VerdictPart, culprit: VerdictPart, expected: str) -> None:
+    base = report_cases.leak()
+    verdict = Verdict("leak", VerdictPart("nonpaged pool", Confidence.CERTAIN), KIND, holder, culprit, True)
+    assert sentence(replace(base, verdict=verdict)) == expected
+
+
+def test_suspicion_says_so() -> None:
+    base = report_cases.leak()
+    verdict = replace(base.verdict, state="suspect", holder=UNKNOWN, culprit=UNKNOWN)
+    assert sentence(replace(base, verdict=verdict)).startswith("Suspected, not proven: ")
+
+
+def test_exhaustion_does_not_name_a_leak() -> None:
+    base = report_cases.leak()
+    verdict = replace(base.verdict, state="exhaustion", kind=UNKNOWN, holder=UNKNOWN, culprit=UNKNOWN)
+    assert sentence(replace(base, verdict=verdict)) == (
+        "Nonpaged pool is exhausted: nonpaged pool is at 85.9 % of its maximum; what uses it up is not known."
+    )
+
+
+def test_healthy_says_what_was_looked_at() -> None:
+    assert sentence(report_cases.healthy()) == (
+        "No leak and no exhausted resource was found in what was looked at: nonpaged pool uses 256.0 MiB (3.1 % of "
+        "RAM), paged pool uses 384.0 MiB (4.7 % of RAM) and 30 pool tags."
+    )
+
+
+def test_inconclusive_says_what_is_missing() -> None:
+    assert sentence(report_cases.inconclusive()) == (
+        "This triage dump cannot tell whether anything leaks: it holds no pool tags and no handles."
+    )

@@ -1,0 +1,111 @@
+"""The HTML report: one file, in order, and harmless whatever the casefile holds."""
+
+import re
+
+import pytest
+import report_cases
+
+from dumptriage.report.render import html
+
+CASES = pytest.mark.parametrize("name", report_cases.ALL)
+
+
+@CASES
+def test_needs_nothing_but_itself(name: str) -> None:
+    page = html(report_cases.ALL[name]())
+    assert "default-src 'none'" in page
+    assert not re.search(r"""(?:src|href|url|srcset|action)\s*[=(]\s*["']?(?!#|["']?#)[a-z/]""", page)
+    assert "<script" not in page
+    assert "<link" not in page
+
+
+@CASES
+def test_page_one_answers_in_order(name: str) -> None:
+    page = html(report_cases.ALL[name]())
+    headings = ["What is wrong", "How sure", "Who holds it", "Who must fix it", "What to do next", "Chain of reasoning"]
+    places = [page.index(f">{heading}</h2>") for heading in headings]
+    assert places == sorted(places)
+    assert page.index("</h1>") < places[0]
+
+
+def test_leak_gives_figures_addresses_lines_and_commands() -> None:
+    page = html(report_cases.leak())
+    for text in (
+        "208,968,960",
+        "326,514",
+        "81098620",
+        "case.log:210",
+        "!handle 0 0 886f5020",
+        "NonPagedPool Usage:     59613 (  238452 Kb)",
+        "demo.kind.handle-leak@2",
+        "Only five threads were sampled.",
+        "The vendor of xxxxxx.EXE.",
+        "demo.ptes@1",
+        "22 further rows not shown; the JSON report has all.",
+        "31 rules, SHA-256 c0ffee",
+    ):
+        assert text in page
+
+
+def test_a_raw_line_is_quoted_once() -> None:
+    assert html(report_cases.leak()).count("Win32Thread: 00000000 TERMINATED") == 1
+
+
+def test_a_finding_about_another_tag_stands_aside() -> None:
+    page = html(report_cases.leak())
+    aside = page.index("Also found, not part of the verdict")
+    assert page.index("A process leaks handles to its own threads</h3>") < aside
+    assert aside < page.index("Something else about another tag")
+
+
+def test_the_company_of_the_culprit_is_addressed() -> None:
+    from dataclasses import replace
+
+    diagnosis = report_cases.leak()
+    culprit = replace(diagnosis.verdict.culprit, name="abcfilt.sys")
+    page = html(replace(diagnosis, verdict=replace(diagnosis.verdict, culprit=culprit)))
+    assert "Example Filters Ltd., maker of abcfilt.sys 3.1.0.7." in page
+
+
+def test_third_party_drivers_come_first() -> None:
+    table = html(report_cases.leak()).split('id="table-module"')[1]
+    assert table.index(">abcfilt<") < table.index(">nt<")
+
+
+def test_empty_tables_and_columns_are_left_out() -> None:
+    page = html(report_cases.healthy())
+    assert 'id="table-process"' not in page
+    assert ">Frees</th>" not in page
+
+
+def test_hostile_names_are_shown_not_obeyed() -> None:
+    page = html(report_cases.hostile())
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "{{7*7}}" in page
+    assert "49}}" not in page
+    for character in "\u202e\x1b\x07\x00":
+        assert character not in page
+    assert "[U+202E]" in page
+    assert "[U+0000]" in page
+
+
+def test_rows_beyond_forty_are_counted() -> None:
+    page = html(report_cases.hostile())
+    assert "260 further rows not shown" in page
+
+
+def test_same_diagnosis_same_text() -> None:
+    assert html(report_cases.leak()) == html(report_cases.leak())
+
+
+def test_date_only_from_source_date_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    assert "dcterms.created" not in html(report_cases.healthy())
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert '<meta name="dcterms.created" content="2023-11-14T22:13:20Z">' in html(report_cases.healthy())
+
+
+def test_pictures_carry_their_figures_as_text() -> None:
+    page = html(report_cases.leak())
+    assert "Pool use, percent of maximum. Bar chart: nonpaged pool 85.9\u00a0%; paged pool 45.2\u00a0%." in page
+    assert page.count("<svg") == 3
