@@ -1,46 +1,44 @@
 """What is known of pool tags, modules, process roles and vendors: the files in rules/known, ready to be asked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from . import yamlfile
+from .mistakes import Mistakes, Place
+from .yamlfile import Mapping, Node, Scalar, Sequence
 
-from .errors import RulebookError
+TAG_CLASSES = ("object", "companion", "generic", "specific", "cache", "reservation")
+"""What a tag holds; tags.yaml explains each."""
 
-Model = TypeVar("Model", bound=BaseModel)
+_TAG_KEYS = ("tag", "owner", "class", "holds", "object", "leak", "normal", "third_party")
+_VENDOR_KEYS = ("name", "report_to", "drivers")
+_MODULE_KEYS = ("microsoft", "wrappers", "brokers", "system")
 
-TagClass = Literal["object", "companion", "generic", "specific", "cache", "reservation"]
 
-
-class KnownTag(BaseModel):
-    """One entry of tags.yaml; `tag` may hold `?` for any one character."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
+@dataclass(frozen=True, slots=True)
+class KnownTag:
+    """One entry of tags.yaml; `tag` has four characters and may hold `?` for any one of them."""
 
     tag: str
     owner: str
     holds: str
+    tag_class: str
     object: str | None = None
     leak: str | None = None
     normal: str | None = None
     third_party: bool = False
-    tag_class: TagClass
 
 
-class Vendor(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Vendor:
     """One entry of vendors.yaml: drivers are file names without ending, in lower case."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str
     report_to: str
-    drivers: list[str]
+    drivers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -112,84 +110,97 @@ def load_knowledge(folder: Traversable | None = None) -> Knowledge:
     Raises RulebookError with one line per mistake.
     """
     folder = folder or files("dumptriage.rules") / "known"
-    mistakes: list[str] = []
-    tags = [_tag_entry(row) for row in _rows(folder / "tags.yaml", "tags", mistakes)]
-    known_tags = _validated(KnownTag, folder / "tags.yaml", tags, mistakes)
-    vendor_rows = _rows(folder / "vendors.yaml", "vendors", mistakes)
-    vendors = _validated(Vendor, folder / "vendors.yaml", vendor_rows, mistakes)
-    modules = _read(folder / "modules.yaml", mistakes)
-    _refuse_twice(folder / "tags.yaml", [entry.tag for entry in known_tags], mistakes)
-    if mistakes:
-        raise RulebookError("\n".join(mistakes))
-    return Knowledge(
-        tuple(known_tags),
-        tuple(vendors),
-        microsoft=_names(modules, "microsoft"),
-        wrappers=_names(modules, "wrappers"),
-        brokers=_names(modules, "brokers"),
-        system=_names(modules, "system") | {"memory compression", "secure system"},
-    )
+    mistakes = Mistakes()
+    tags = tuple(_tags(folder / "tags.yaml", mistakes))
+    vendors = tuple(_vendors(folder / "vendors.yaml", mistakes))
+    names = _module_names(folder / "modules.yaml", mistakes)
+    mistakes.raise_if_any()
+    return Knowledge(tags, vendors, *(names[key] for key in _MODULE_KEYS))
 
 
 def _matches(pattern: str, tag: str) -> bool:
     return len(pattern) == len(tag) and all(p in ("?", t) for p, t in zip(pattern, tag, strict=True))
 
 
-def _tag_entry(row: Any) -> Any:
-    """The row with its tag at four characters and `class` under the name Python allows."""
-    if not isinstance(row, dict):
-        return row
-    entry = {("tag_class" if key == "class" else key): value for key, value in row.items()}
-    if isinstance(entry.get("tag"), str):
-        entry["tag"] = entry["tag"].ljust(4)
-    return entry
+def _tags(file: Traversable, mistakes: Mistakes) -> Iterator[KnownTag]:
+    first: dict[str, Place] = {}
+    for row in _rows(file, "tags", mistakes):
+        values = _texts(row, _TAG_KEYS, ("tag", "owner", "class", "holds"), mistakes)
+        if values is None:
+            continue
+        tag = values["tag"].ljust(4)
+        if len(tag) > 4 or tag in first:
+            what = "has more than four characters" if len(tag) > 4 else f"stands at {first.get(tag)} already"
+            mistakes.add(row.place, f'tag "{tag}" {what}')
+        if values["class"] not in TAG_CLASSES:
+            mistakes.unknown(row.place, "class", values["class"], TAG_CLASSES)
+        first.setdefault(tag, row.place)
+        yield KnownTag(
+            tag,
+            values["owner"],
+            values["holds"],
+            values["class"],
+            values.get("object"),
+            values.get("leak"),
+            values.get("normal"),
+            values.get("third_party") == "true",
+        )
 
 
-def _read(file: Traversable, mistakes: list[str]) -> dict[str, Any]:
+def _vendors(file: Traversable, mistakes: Mistakes) -> Iterator[Vendor]:
+    for row in _rows(file, "vendors", mistakes):
+        drivers = row.get("drivers") if isinstance(row, Mapping) else None
+        values = _texts(row, _VENDOR_KEYS, ("name", "report_to"), mistakes, lists=("drivers",))
+        if not isinstance(drivers, Sequence):
+            mistakes.add(row.place, 'a vendor needs "drivers", a list of file names')
+        elif values is not None:
+            listed = tuple(item.text for item in drivers.items if isinstance(item, Scalar))
+            yield Vendor(values["name"], values["report_to"], listed)
+
+
+def _module_names(file: Traversable, mistakes: Mistakes) -> dict[str, frozenset[str]]:
+    root = _root(file, mistakes)
+    values = (_texts(root, _MODULE_KEYS, _MODULE_KEYS, mistakes) if root else None) or {}
+    names = {key: frozenset(values.get(key, "").split()) for key in _MODULE_KEYS}
+    # Names with blanks cannot stand in a list separated by blanks.
+    names["system"] |= {"memory compression", "secure system"}
+    return names
+
+
+def _root(file: Traversable, mistakes: Mistakes) -> Node | None:
     try:
-        loaded = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        mistakes.append(f"{file.name}: cannot be read: {error.strerror}")
-        return {}
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{file.name}:{mark.line + 1}:{mark.column + 1}" if mark else file.name
-        mistakes.append(f"{where}: {error.problem}")
-        return {}
-    if not isinstance(loaded, dict):
-        mistakes.append(f"{file.name}: holds {type(loaded).__name__}, expected a mapping")
-        return {}
-    return loaded
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        mistakes.add(Place(str(file), 1, 1), f"cannot be read: {error}")
+        return None
+    return yamlfile.parse(str(file), text, mistakes)
 
 
-def _rows(file: Traversable, key: str, mistakes: list[str]) -> list[Any]:
-    loaded = _read(file, mistakes)
-    rows = loaded.get(key)
-    if loaded and not isinstance(rows, list):
-        mistakes.append(f"{file.name}: expected a list under '{key}:'")
-    return rows if isinstance(rows, list) else []
+def _rows(file: Traversable, key: str, mistakes: Mistakes) -> tuple[Node, ...]:
+    root = _root(file, mistakes)
+    listed = root.get(key) if isinstance(root, Mapping) else None
+    if root is not None and not isinstance(listed, Sequence):
+        mistakes.add(root.place, f'expected the key "{key}" with a list')
+    return listed.items if isinstance(listed, Sequence) else ()
 
 
-def _validated(model: type[Model], file: Traversable, rows: Iterable[Any], mistakes: list[str]) -> list[Model]:
-    entries = []
-    for number, row in enumerate(rows, 1):
-        try:
-            entries.append(model.model_validate(row))
-        except ValidationError as error:
-            name = next(iter(row.values()), "") if isinstance(row, dict) else row
-            for problem in error.errors():
-                field = ".".join(str(part) for part in problem["loc"])
-                mistakes.append(f"{file.name}: entry {number} ({name}): {field}: {problem['msg']}")
-    return entries
-
-
-def _refuse_twice(file: Traversable, tags: list[str], mistakes: list[str]) -> None:
-    seen: set[str] = set()
-    for tag in tags:
-        if tag in seen:
-            mistakes.append(f"{file.name}: tag '{tag}' stands there twice")
-        seen.add(tag)
-
-
-def _names(modules: dict[str, Any], key: str) -> frozenset[str]:
-    return frozenset(str(modules.get(key, "")).split())
+def _texts(
+    row: Node, known: tuple[str, ...], needed: tuple[str, ...], mistakes: Mistakes, lists: tuple[str, ...] = ()
+) -> dict[str, str] | None:
+    """The single values of a mapping; None, after noting it, where one is missing or the row is none."""
+    if not isinstance(row, Mapping):
+        mistakes.add(row.place, f"expected a mapping with the keys {', '.join(needed)}")
+        return None
+    values: dict[str, str] = {}
+    for key, place, node in row:
+        if key not in known:
+            mistakes.unknown(place, "key", key, known)
+        elif isinstance(node, Scalar):
+            values[key] = node.text
+        elif key not in lists:
+            mistakes.add(node.place, f'"{key}" needs a single value')
+    missing = [key for key in needed if key not in values]
+    if missing:
+        mistakes.add(row.place, f"lacks {', '.join(missing)}")
+        return None
+    return values

@@ -1,0 +1,111 @@
+"""Named thresholds with their source, and the units numbers are written in."""
+
+import re
+from dataclasses import dataclass
+
+from ..mistakes import Mistakes, Place
+from ..yamlfile import Mapping, Node, Scalar, Sequence
+
+UNITS: dict[str, dict[str, float]] = {
+    "percent": {"%": 1},
+    "bytes": {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4},
+    "seconds": {"s": 1, "min": 60, "h": 3600, "day": 86400, "days": 86400},
+    "count": {},
+    "ratio": {},
+    "": {},
+}
+"""The units that fit each unit of the vocabulary, with their factor."""
+
+_NUMBER = re.compile(r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,9})?)\s*(%|[A-Za-z]+)?")
+_NAME = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A figure rules refer to as `@name`, with the source it comes from."""
+
+    name: str
+    value: int | float
+    unit: str
+    source: str
+    doc: str
+    place: Place
+
+
+def number(text: str) -> tuple[int | float, str] | None:
+    """A number with its unit as written (`30 %`, `1,000`, `1.5 GB`), or None."""
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        return None
+    digits = match[1].replace(",", "")
+    return (float(digits) if "." in digits else int(digits)), match[2] or ""
+
+
+def in_unit(value: int | float, written: str, unit: str) -> int | float | None:
+    """A number as written, in a unit of the vocabulary; None where the units do not fit.
+
+    A percentage needs its `%`, because 0.3 and 30 are too easily mixed up; other numbers may stand without a unit.
+    """
+    if not written:
+        return None if unit == "percent" and value != 0 else value
+    factor = UNITS[unit].get(written)
+    if factor is None:
+        return None
+    scaled = value * factor
+    return int(scaled) if unit == "bytes" and scaled == int(scaled) else scaled
+
+
+def expected_unit(unit: str) -> str:
+    """How a number of this unit is written, for messages."""
+    names = ", ".join(UNITS[unit])
+    return f"a number with {names}" if names else "a number without a unit"
+
+
+def read(root: Node, mistakes: Mistakes, known: dict[str, Threshold]) -> None:
+    """Add the thresholds of a file to `known`."""
+    listed = root.get("thresholds") if isinstance(root, Mapping) else None
+    if not isinstance(root, Mapping) or not isinstance(listed, Sequence):
+        mistakes.add(root.place, 'expected the key "thresholds" with a list')
+        return
+    for key, place, _ in root:
+        if key != "thresholds":
+            mistakes.unknown(place, "key", key, ["thresholds"])
+    for item in listed.items:
+        threshold = _threshold(item, mistakes)
+        if threshold is None:
+            continue
+        if threshold.name in known:
+            first = known[threshold.name].place
+            mistakes.add(threshold.place, f'duplicate threshold "{threshold.name}", first given at {first}')
+        known.setdefault(threshold.name, threshold)
+
+
+def _threshold(item: Node, mistakes: Mistakes) -> Threshold | None:
+    keys = ("name", "value", "unit", "source", "doc")
+    if not isinstance(item, Mapping):
+        mistakes.add(item.place, f"a threshold is a mapping with the keys {', '.join(keys)}")
+        return None
+    texts: dict[str, Scalar] = {}
+    before = len(mistakes)
+    for key, place, node in item:
+        if key not in keys:
+            mistakes.unknown(place, "key", key, keys)
+        elif not isinstance(node, Scalar) or node.empty:
+            mistakes.add(node.place, f'"{key}" needs a single value')
+        else:
+            texts[key] = node
+    missing = [key for key in keys if key not in item.entries]
+    if missing:
+        mistakes.add(item.place, f"a threshold lacks {', '.join(missing)}")
+    if len(mistakes) > before:
+        return None
+    name, value, unit = texts["name"], number(texts["value"].text), texts["unit"]
+    if not _NAME.fullmatch(name.text):
+        mistakes.add(name.place, f'threshold name "{name.text}" is not lower-case words with dots and dashes')
+    if value is None or value[1]:
+        mistakes.add(texts["value"].place, f'"{texts["value"].text}" is not a number; the unit stands under "unit"')
+    if unit.text not in UNITS:
+        mistakes.unknown(unit.place, "unit", unit.text, [name for name in UNITS if name])
+    if len(mistakes) > before or value is None:
+        return None
+    return Threshold(name.text, value[0], unit.text, texts["source"].text, texts["doc"].text, name.place)
