@@ -7,6 +7,8 @@ from .diagnosis import Confidence, Finding, State, Verdict, VerdictPart
 from .facts import Case, Fact
 
 _SEVERITY = {"info": 0, "warning": 1, "critical": 2}
+_MEASURES = ("percent_of_max", "percent_of_ram", "commit_percent", "free_system_ptes")
+"""Fields that put a resource in proportion; without any of them nobody can say that nothing is exhausted."""
 LOOKED_AT = ("pool", "tag", "memory")
 """Kinds of facts without which nothing can be called healthy."""
 
@@ -94,7 +96,7 @@ def _part(candidates: Sequence[Finding], ceiling: Confidence = Confidence.CERTAI
 def _exhausted(case: Case, resources: Sequence[Finding]) -> bool | None:
     if any(finding.severity == "critical" for finding in resources):
         return True
-    return False if case.of("pool") or case.of("memory") else None
+    return False if any(fact.get(field) is not None for fact in case.facts for field in _MEASURES) else None
 
 
 def _state(case: Case, findings: Sequence[Finding], resources: Sequence[Finding], kind: VerdictPart) -> State:

@@ -9,6 +9,8 @@ from dumptriage.verdict import conclude
 CERTAIN, HIGH, MEDIUM, LOW = Confidence.CERTAIN, Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW
 POOL = new("pool", source="test:1", type="nonpaged", used_bytes=1)
 
+MEASURED = new("pool", source="test:1", type="nonpaged", used_bytes=1, percent_of_ram=30.0)
+
 
 def finding(
     part: Part,
@@ -93,7 +95,7 @@ def test_of_equal_claims_the_larger_leads() -> None:
 
 @pytest.mark.parametrize(
     ("severity", "facts", "exhausted"),
-    [("critical", (POOL,), True), ("warning", (POOL,), False), (None, (), None)],
+    [("critical", (POOL,), True), ("warning", (MEASURED,), False), ("warning", (POOL,), None), (None, (), None)],
 )
 def test_exhausted_is_unknown_without_figures(
     severity: Severity | None, facts: tuple[Fact, ...], exhausted: bool | None

@@ -394,7 +394,7 @@ _KINDS = (
     _kind(
         "finding",
         "conclusion of a rule",
-        "name tag pid module",
+        "name tag pid module subject",
         _text("name", "name of the finding, its part first: kind.handle-leak"),
         _text("part", "quality, resource, step, kind, holder, culprit, known, normal or next"),
         _number("confidence", "0 unknown, 1 low, 2 medium, 3 high, 4 certain"),
@@ -406,6 +406,7 @@ _KINDS = (
         _text("image", "image it is about"),
         _address("address", "object or process it is about"),
         _text("module", "module it is about"),
+        _text("subject", "anything else it is about: which counter, which note"),
     ),
 )
 

@@ -8,7 +8,9 @@ from ..facts import KINDS, Fact
 from . import figures
 from .wording import Wording
 
-ORDER = ("quality", "resource", "step", "kind", "holder", "culprit", "known")
+ORDER = {"quality": 0, "resource": 1, "step": 2, "kind": 2, "holder": 2, "culprit": 2, "known": 3}
+"""Parts of the chain: steps and the conclusions they lead to stand in the order of the rule files, which is that of
+the argument."""
 MAX_QUOTE_LINES = 14
 MAX_QUOTE_CHARACTERS = 2400
 
@@ -85,7 +87,7 @@ class Chain:
 def build(diagnosis: Diagnosis, wording: Wording) -> Chain:
     """The chain in the order of the argument: data quality if it matters, then the parts of the verdict."""
     wanted = [finding for finding in diagnosis.findings if finding.part in ORDER and _matters(finding)]
-    wanted.sort(key=lambda finding: (ORDER.index(finding.part), finding.stratum))
+    wanted.sort(key=lambda finding: ORDER[finding.part])
     linked = _linked(diagnosis)
     main = [finding for finding in wanted if finding.fact.id in linked or _same_matter(finding, diagnosis)]
     aside = [finding for finding in wanted if finding not in main]

@@ -21,6 +21,7 @@ def sentence(diagnosis: Diagnosis) -> str:
         resource=verdict.resource.name,
         exhausted=verdict.exhausted,
         figures=_figures(diagnosis, wording),
+        pool=pool_of(diagnosis) is not None,
         looked_at=_looked_at(case, wording),
         missing=[wording(f"looked.{name}.name") for name in ("tag", "handles") if not case.of(name)],
         casefile=casefile_words(case, wording),

@@ -1,15 +1,17 @@
 """Shares, ranks, lockstep groups, gaps and names: what follows arithmetically, and what must stay unknown."""
 
+from typing import Any
+
 import pytest
 
 from dumptriage.derivation import derive
-from dumptriage.facts import Case, Casefile, Fact, Value, new
+from dumptriage.facts import Case, Casefile, Fact, new
 from dumptriage.knowledge import load_knowledge
 
 KNOWLEDGE = load_knowledge()
 
 
-def fact(kind: str, **fields: Value) -> Fact:
+def fact(kind: str, **fields: Any) -> Fact:
     return new(kind, source="test:1", **fields)
 
 
@@ -19,7 +21,7 @@ def derived(*facts: Fact) -> Case:
     return case
 
 
-def tag(name: str, outstanding: int, size: int, pool: str = "nonpaged", **fields: Value) -> Fact:
+def tag(name: str, outstanding: int, size: int, pool: str = "nonpaged", **fields: Any) -> Fact:
     return fact("tag", tag=name.ljust(4), pool=pool, outstanding=outstanding, bytes=size, **fields)
 
 

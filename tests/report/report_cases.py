@@ -1,11 +1,13 @@
 """Diagnoses made by hand, for the tests of the report."""
 
 from dataclasses import replace
+from typing import Any
 
 from dumptriage.diagnosis import (
     Confidence,
     Diagnosis,
     Finding,
+    Outcome,
     Part,
     RulebookInfo,
     RuleOutcome,
@@ -35,7 +37,7 @@ def finding(
     confidence: Confidence = Confidence.HIGH,
     severity: Severity = "critical",
     stratum: int = 1,
-    about: dict[str, str | int] | None = None,
+    about: dict[str, Any] | None = None,
     disprove: str | None = None,
     asks: tuple[str, ...] = (),
     limits: tuple[str, ...] = (),
@@ -66,7 +68,7 @@ def finding(
     )
 
 
-def outcome(rule: str, what: str, why: str, *capture: str) -> RuleOutcome:
+def outcome(rule: str, what: Outcome, why: str, *capture: str) -> RuleOutcome:
     return RuleOutcome(rule, 1, "test", f"Title of {rule}", what, why, capture)
 
 
