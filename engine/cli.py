@@ -51,6 +51,10 @@ app = typer.Typer(
 CasefilePath = Annotated[
     Path, typer.Argument(metavar="CASEFILE", help="A kernel dump, a debugger log (text) or a facts.json.")
 ]
+SymbolFolders = Annotated[
+    list[Path] | None,
+    typer.Option("--symbols", metavar="FOLDER", help="Symbol tables (ISF) of kernels. May be given several times."),
+]
 
 
 def _version(show: bool) -> None:
@@ -81,23 +85,39 @@ def run(
         str | None,
         typer.Option(metavar="LEVEL", help="Exit with 1 when a finding is at or above: info, warning, critical."),
     ] = None,
+    symbols: SymbolFolders = None,
+    timings: Annotated[bool, typer.Option("--timings", help="Print the seconds each stage took.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
 ) -> None:
     """Diagnose a casefile; without --report the summary goes to the terminal."""
+    from .sources import Options
     from .triage import run_casefile
 
     level = _level(fail_on)
-    worst = run_casefile(casefile, report or [], _progress(quiet), quiet=quiet)
+    options = Options(symbols or ())
+    worst = run_casefile(casefile, report or [], _progress(quiet), options, quiet=quiet)
+    if timings:
+        sys.stderr.write("".join(f"{seconds:8.2f} s  {stage}\n" for stage, seconds in options.timings.items()))
     if level is not None and worst >= level:
         raise typer.Exit(1)
 
 
 @app.command()
-def facts(casefile: CasefilePath) -> None:
+def facts(casefile: CasefilePath, symbols: SymbolFolders = None) -> None:
     """Print the facts of a casefile as JSON, itself a casefile."""
+    from .sources import Options
     from .triage import print_facts
 
-    print_facts(casefile, _progress(quiet=False))
+    print_facts(casefile, _progress(quiet=False), Options(symbols or ()))
+
+
+@app.command()
+def symbols(casefile: CasefilePath, symbols: SymbolFolders = None) -> None:
+    """Show which symbols and layouts a kernel dump is read with, and how to get better ones."""
+    from .sources import Options, describe_symbols
+
+    for line in describe_symbols(casefile, _progress(quiet=False), Options(symbols or ())):
+        sys.stdout.write(f"{line}\n")
 
 
 def _level(name: str | None) -> int | None:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
+from time import perf_counter
 
 from . import inference, report
 from .derivation import derive
@@ -11,7 +12,7 @@ from .diagnosis import Diagnosis
 from .facts import Case
 from .inference import Rulebook
 from .knowledge import Knowledge, load_knowledge
-from .sources import read
+from .sources import Options, read
 from .verdict import conclude
 
 Progress = Callable[[str], None]
@@ -31,33 +32,36 @@ def shipped_rulebook() -> Rulebook:
     return inference.load([files("dumptriage.rules")])
 
 
-def run_casefile(casefile: Path, reports: Sequence[Path], progress: Progress, *, quiet: bool) -> int:
+def run_casefile(casefile: Path, reports: Sequence[Path], progress: Progress, options: Options, *, quiet: bool) -> int:
     """Diagnose a casefile, write the reports and print the summary; returns the index of the worst severity.
 
     A log of several machines gives one report each, numbered: out-1.pdf, out-2.pdf.
     """
     for target in reports:
         report.check_target(target)
-    cases = read(casefile, progress)
+    cases = read(casefile, progress, options)
     progress("Applying the rules")
+    started = perf_counter()
     rulebook, knowledge = shipped_rulebook(), load_knowledge()
     worst = -1
     for case in cases:
         diagnosis = diagnose(case, rulebook, knowledge)
         worst = max([worst, *(_SEVERITIES.index(finding.severity) for finding in diagnosis.findings)])
+        options.timings["rules"] = perf_counter() - started
         written = [_numbered(target, case, len(cases)) for target in reports]
         for target in written:
-            progress(f"Writing {target.name}")
-            report.write(diagnosis, target)
+            started = perf_counter()
+            report.write(diagnosis, target, progress)
+            options.timings[f"report {target.suffix}"] = perf_counter() - started
         progress("")
         if not quiet:
             _print(diagnosis, written)
     return worst
 
 
-def print_facts(casefile: Path, progress: Progress) -> None:
+def print_facts(casefile: Path, progress: Progress, options: Options) -> None:
     """Print the facts of a casefile as facts.json, derived fields included."""
-    cases = read(casefile, progress)
+    cases = read(casefile, progress, options)
     knowledge = load_knowledge()
     for case in cases:
         derive(case, knowledge)

@@ -94,7 +94,7 @@ def _part(candidates: Sequence[Finding], ceiling: Confidence = Confidence.CERTAI
 
 
 def _exhausted(case: Case, resources: Sequence[Finding]) -> bool | None:
-    if any(finding.severity == "critical" for finding in resources):
+    if any(finding.severity == "critical" and finding.confidence >= Confidence.MEDIUM for finding in resources):
         return True
     return False if any(fact.get(field) is not None for fact in case.facts for field in _MEASURES) else None
 

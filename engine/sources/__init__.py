@@ -1,43 +1,85 @@
 """From a casefile to facts: what kind of file it is, and the reader for it."""
 
+import contextlib
 import hashlib
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CasefileError
 from ..facts import Case, Casefile
+from . import packed
 
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to read: folders with exact symbol tables; `timings` receives seconds by stage."""
+
+    symbols: Sequence[Path] = ()
+    timings: dict[str, float] = field(default_factory=dict)
+
 
 EXPECTED = "expected a Windows kernel dump, a debugger log or a facts.json"
 _CHUNK = 1 << 24
 
 
-def read(path: Path, progress: Progress = lambda _: None) -> list[Case]:
+def read(path: Path, progress: Progress = lambda _: None, options: Options | None = None) -> list[Case]:
     """The cases in a casefile: one, or one per machine where a log holds several.
 
     Raises CasefileError with one line when the file cannot be read or recognised.
     """
+    with _mapped(path, progress) as (data, name):
+        return _read(name, data, progress, options or Options())
+
+
+def describe_symbols(path: Path, progress: Progress, options: Options) -> list[str]:
+    """Which symbols and layouts a kernel dump is read with, line by line. Raises CasefileError as `read` does."""
+    from . import dump
+    from .kernel.kernel import describe, open_kernel
+
+    with _mapped(path, progress) as (data, name):
+        header = dump.header_of(data)
+        if not dump.holds_memory(header):
+            raise CasefileError(f"{name} holds no kernel memory that can be read; symbols are of no use for it")
+        problems: list[str] = []
+        kernel = open_kernel(data, header, options.symbols, problems)
+        return describe(kernel) if kernel else [f"problem: {problem}" for problem in problems]
+
+
+@contextlib.contextmanager
+def _mapped(path: Path, progress: Progress) -> Iterator[tuple[mmap.mmap, str]]:
+    """The casefile as mapped memory, and its name; out of an archive where it is packed."""
     try:
         size = path.stat().st_size
         if not path.is_file():
             raise CasefileError(f"{path} is not a file; {EXPECTED}")
         if size == 0:
             raise CasefileError(f"{path} is empty; {EXPECTED}: copy it again from the machine")
-        with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _read(path.name, data, progress)
+        with contextlib.ExitStack() as stack:
+            file, name = path, path.name
+            with path.open("rb") as handle:
+                packing = packed.kind_of(handle.read(8))
+            if packing is not None:
+                progress("Unpacking")
+                file, name = stack.enter_context(packed.unpacked(path, packing, progress))
+                if file.stat().st_size == 0:
+                    raise CasefileError(f"{name} is empty; {EXPECTED}: pack it again")
+            handle = stack.enter_context(file.open("rb"))
+            # Not closed here: arrays over the mapping may outlive this block, the last of them closes it.
+            yield mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ), name
     except OSError as error:
         raise CasefileError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read(name: str, data: mmap.mmap, progress: Progress) -> list[Case]:
+def _read(name: str, data: mmap.mmap, progress: Progress, options: Options) -> list[Case]:
     from . import dump, factsjson
 
     head = data[:4096]
     if dump.is_dump(head):
-        progress("Reading the crash dump")
-        return dump.read(data, Casefile(name, _sha256(data, progress), len(data), "dump"))
+        return [_crash_dump(name, data, progress, options)]
     if not any(head):
         # Dumps whose write failed are files of the right size full of zeros; the size of the file does not matter.
         raise CasefileError(
@@ -56,6 +98,24 @@ def _read(name: str, data: mmap.mmap, progress: Progress) -> list[Case]:
         )
     progress("Reading the debugger log")
     return log.read(bytes(data), Casefile(name, _sha256(data, progress), len(data), "log"))
+
+
+def _crash_dump(name: str, data: mmap.mmap, progress: Progress, options: Options) -> Case:
+    """The header and what triage dumps hold; of other dumps kernel memory."""
+    from . import dump
+
+    progress("Reading the crash dump")
+    header = dump.header_of(data)
+    case = dump.read(data, Casefile(name, _sha256(data, progress), len(data), "dump"))
+    if dump.is_triage(header):
+        return case
+    if dump.holds_memory(header):
+        from .kernel import read_kernel
+
+        if read_kernel(data, header, case, progress, options.timings, options.symbols):
+            return case
+    case.extend(dump.unread(header))
+    return case
 
 
 def _sha256(data: mmap.mmap, progress: Progress) -> str:

@@ -1,6 +1,6 @@
-"""Windows kernel crash dumps as a source of facts."""
+"""Windows kernel crash dumps: the container, and what triage dumps hold beside memory."""
 
 from .image import Buffer
-from .source import is_dump, read
+from .source import header_of, holds_memory, is_dump, is_triage, read, unread
 
-__all__ = ["Buffer", "is_dump", "read"]
+__all__ = ["Buffer", "header_of", "holds_memory", "is_dump", "is_triage", "read", "unread"]

@@ -84,6 +84,7 @@ LAYOUTS = (
     ),
 )
 
+HEADER_ONLY = 3
 TRIAGE = 4
 DUMP_TYPES = {
     1: "full",

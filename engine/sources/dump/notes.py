@@ -51,12 +51,13 @@ def not_in_triage_dump(source: str) -> list[Fact]:
 
 
 def not_read(kind: str, source: str) -> list[Fact]:
-    """What this version does not read of a dump that holds it, with the commands for a log: one note per subject."""
+    """What could not be read of a dump without readable memory, with the commands for a log: one note per subject."""
     return [
         note(
             "not-read",
             subject,
-            f"The {what} of a dump of type {kind} are not read by this version; {_LOG} (here: {how}).",
+            f"The {what} were not read from this dump (type {kind}): its memory is absent, damaged or of a processor "
+            f"this program does not know; {_LOG} (here: {how}).",
             source,
         )
         for subject, (what, how) in _UNREAD.items()

@@ -5,6 +5,7 @@ from ...facts import Case, Casefile, Fact, address, new
 from . import bugchecks, builds
 from .container import (
     DUMP_TYPES,
+    HEADER_ONLY,
     PAGE,
     TRIAGE,
     Header,
@@ -38,11 +39,21 @@ def is_dump(head: bytes) -> bool:
     return len(head) >= 8 and not any(head)
 
 
-def read(data: Buffer, casefile: Casefile) -> list[Case]:
-    """The one case of a kernel crash dump; `data` is mapped or in memory and never copied whole.
+def read(data: Buffer, casefile: Casefile) -> Case:
+    """The case of a kernel crash dump; `data` is mapped or in memory and never copied whole.
 
-    Triage dumps are read fully, of other types the header. Raises CasefileError, with one line, for a file that is no
-    kernel dump, is empty or zero, or ends before its header does.
+    Triage dumps are read fully, of other types the header; their memory is the matter of `sources.kernel`. Raises
+    CasefileError as `header_of` does.
+    """
+    image, header = Image(data), header_of(data)
+    return Case(casefile, _triage(image, header) if header.dump_type == TRIAGE else _other(image, header))
+
+
+def header_of(data: Buffer) -> Header:
+    """The header of a kernel crash dump.
+
+    Raises CasefileError, with one line, for a file that is no kernel dump, is empty or zero, or ends before its header
+    does.
     """
     image = Image(data)
     layout = layout_of(image.bytes(0, 8) or b"")
@@ -59,8 +70,7 @@ def read(data: Buffer, casefile: Casefile) -> list[Case]:
             f"a kernel dump header with dump type {header.dump_type}, types 1 to 10 are known: the file is damaged or "
             "of a newer kind; open it in WinDbg and save a log of `!vm; !poolused 2; !process 0 0`"
         )
-    facts = _triage(image, header) if header.dump_type == TRIAGE else _other(image, header)
-    return [Case(casefile, facts)]
+    return header
 
 
 def _refusal(image: Image) -> str:
@@ -118,8 +128,23 @@ def _header_flaws(header: Header) -> list[Fact]:
     return broken(flaws, _header_source(header))
 
 
+def is_triage(header: Header) -> bool:
+    """Whether this is a triage dump, which `read` reads whole."""
+    return header.dump_type == TRIAGE
+
+
+def holds_memory(header: Header) -> bool:
+    """Whether a dump of this type and processor holds kernel memory that can be read."""
+    return header.dump_type not in (TRIAGE, HEADER_ONLY) and header.architecture in ("x86", "x64")
+
+
+def unread(header: Header) -> list[Fact]:
+    """Notes on a dump whose memory is not read: what is missing, and the commands that supply it."""
+    return not_read(DUMP_TYPES[header.dump_type or 0], _header_source(header))
+
+
 def _other(image: Image, header: Header) -> list[Fact]:
-    """Facts of a dump whose contents this version does not read."""
+    """Facts of the header of any dump that is not a triage dump."""
     source = _header_source(header)
     pages = header.ram_pages
     ram = pages * PAGE if pages else None
@@ -130,8 +155,7 @@ def _other(image: Image, header: Header) -> list[Fact]:
     bitmap, flaw = read_bitmap(image, header.layout)
     flaws = [("memory", text) for text in (flaw, missing_pages(image, header)) if text]
     where = f"{bitmap.signature} bitmap sub-header @ file 0x{bitmap.offset:x}" if bitmap else source
-    kind = DUMP_TYPES[header.dump_type or 0]
-    return [*facts, *_header_flaws(header), *broken(flaws, where), *not_read(kind, source)]
+    return [*facts, *_header_flaws(header), *broken(flaws, where)]
 
 
 def _triage(image: Image, header: Header) -> list[Fact]:

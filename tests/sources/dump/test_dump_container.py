@@ -7,12 +7,11 @@ from forge import Triage, bitmap, header64, triage64
 
 from dumptriage.errors import CasefileError
 from dumptriage.facts import Case, Casefile
-from dumptriage.sources.dump import is_dump, read
+from dumptriage.sources.dump import header_of, is_dump, read, unread
 
 
 def case_of(data: bytes) -> Case:
-    (case,) = read(data, Casefile("x.dmp", "0" * 64, len(data), "dump"))
-    return case
+    return read(data, Casefile("x.dmp", "0" * 64, len(data), "dump"))
 
 
 def broken(case: Case) -> list[str]:
@@ -69,16 +68,17 @@ def test_refused_in_one_line(data: bytes, said: str) -> None:
         (10, "complete (type 10)"),
     ],
 )
-def test_other_types_give_header_facts_and_say_what_is_not_read(number: int, name: str) -> None:
-    case = case_of(header64(number, tail=bytes(0xFF * 4096)))
+def test_other_types_give_header_facts_and_can_say_what_was_not_read(number: int, name: str) -> None:
+    data = header64(number, tail=bytes(0xFF * 4096))
+    case = case_of(data)
     system = case.one("system")
     assert system is not None
     assert (system.text("dump_type"), system.int("ram_bytes")) == (name, 0xFF * 4096)
     assert (system.int("build"), system.text("bugcheck_name")) == (19041, "PAGE_FAULT_IN_NONPAGED_AREA")
-    notes = [q for q in case.of("data_quality") if q.text("problem") == "not-read"]
+    assert broken(case) == []
+    notes = [q for q in unread(header_of(data)) if q.text("problem") == "not-read"]
     assert [q.text("subject") for q in notes] == ["pool", "tags", "handles", "processes", "modules"]
     assert all(".logopen" in (q.text("text") or "") for q in notes)
-    assert broken(case) == []
 
 
 def test_full_dump_that_was_cut() -> None:
@@ -128,5 +128,5 @@ def test_header_without_a_crash() -> None:
 
 def test_memory_views_are_read_like_bytes() -> None:
     data = triage64(Triage())
-    (case,) = read(memoryview(data), Casefile("x", "0" * 64, len(data), "dump"))
+    case = read(memoryview(data), Casefile("x", "0" * 64, len(data), "dump"))
     assert [f.id for f in case.facts] == [f.id for f in case_of(data).facts]

@@ -27,8 +27,7 @@ def load(entry: dict[str, Any]) -> bytes:
 def case_of(entry: dict[str, Any]) -> Case:
     data = load(entry)
     assert is_dump(data[:4096])
-    (case,) = read(data, Casefile(entry["file"], entry["sha256"], len(data), "dump"))
-    return case
+    return read(data, Casefile(entry["file"], entry["sha256"], len(data), "dump"))
 
 
 def name_of(entry: dict[str, Any]) -> str:
@@ -94,5 +93,5 @@ def test_zero_filled_file_is_refused(entry: dict[str, Any]) -> None:
 def test_cut_real_dumps(entry: dict[str, Any]) -> None:
     data = load(entry)
     for size in range(0x2000, min(len(data), 0x30000), 0x1000):
-        (case,) = read(data[:size], Casefile("cut", "0" * 64, size, "dump"))
+        case = read(data[:size], Casefile("cut", "0" * 64, size, "dump"))
         assert case.one("system") is not None

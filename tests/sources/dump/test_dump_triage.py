@@ -27,8 +27,7 @@ GB = 1 << 30
 
 
 def case_of(data: bytes) -> Case:
-    (case,) = read(data, Casefile("x.dmp", "0" * 64, len(data), "dump"))
-    return case
+    return read(data, Casefile("x.dmp", "0" * 64, len(data), "dump"))
 
 
 def forged(**changes: object) -> Case:
