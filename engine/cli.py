@@ -51,9 +51,14 @@ app = typer.Typer(
 CasefilePath = Annotated[
     Path, typer.Argument(metavar="CASEFILE", help="A kernel dump, a debugger log (text) or a facts.json.")
 ]
-SymbolFolders = Annotated[
-    list[Path] | None,
-    typer.Option("--symbols", metavar="FOLDER", help="Symbol tables (ISF) of kernels. May be given several times."),
+SymbolPath = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--symbols",
+        metavar="PATH",
+        help="Where symbols of kernels are, as in _NT_SYMBOL_PATH: a folder, srv*CACHE*URL, several separated by ';'. "
+        "May be given several times.",
+    ),
 ]
 
 
@@ -85,7 +90,7 @@ def run(
         str | None,
         typer.Option(metavar="LEVEL", help="Exit with 1 when a finding is at or above: info, warning, critical."),
     ] = None,
-    symbols: SymbolFolders = None,
+    symbols: SymbolPath = None,
     timings: Annotated[bool, typer.Option("--timings", help="Print the seconds each stage took.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
 ) -> None:
@@ -103,7 +108,7 @@ def run(
 
 
 @app.command()
-def facts(casefile: CasefilePath, symbols: SymbolFolders = None) -> None:
+def facts(casefile: CasefilePath, symbols: SymbolPath = None) -> None:
     """Print the facts of a casefile as JSON, itself a casefile."""
     from .sources import Options
     from .triage import print_facts
@@ -112,7 +117,7 @@ def facts(casefile: CasefilePath, symbols: SymbolFolders = None) -> None:
 
 
 @app.command()
-def symbols(casefile: CasefilePath, symbols: SymbolFolders = None) -> None:
+def symbols(casefile: CasefilePath, symbols: SymbolPath = None) -> None:
     """Show which symbols and layouts a kernel dump is read with, and how to get better ones."""
     from .sources import Options, describe_symbols
 

@@ -13,6 +13,15 @@ settings.register_profile("repeatable", deadline=None, derandomize=True, max_exa
 settings.load_profile("repeatable")
 
 
+@pytest.fixture(autouse=True)
+def _no_symbols_of_the_user(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see neither the symbols nor the symbol servers of who runs them."""
+    for name in ("DUMPTRIAGE_SYMBOLS", "_NT_SYMBOL_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    cache = tmp_path_factory.getbasetemp() / "symbols"
+    monkeypatch.setattr("dumptriage.sources.kernel.symbolpath.user_cache", lambda *_: cache)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real dumps, logs and cases. It is no part of the project: without it the test is skipped."""

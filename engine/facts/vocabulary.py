@@ -386,7 +386,7 @@ _KINDS = (
         _text(
             "problem",
             "cut-list, impossible-counter, debugger-error, not-understood, several-machines, low-precision, "
-            "not-in-dump, not-recorded, broken, not-read, missing-symbols",
+            "not-in-dump, not-recorded, broken, not-read, coverage, missing-symbols",
         ),
         _text("subject", "what it touches: pool, tags, handles, processes, modules, memory, objects, stacks"),
         _text("severity", "info or warning"),

@@ -16,9 +16,9 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read: folders with exact symbol tables; `timings` receives seconds by stage."""
+    """How to read: where exact symbols are, in the debugger's syntax; `timings` receives seconds by stage."""
 
-    symbols: Sequence[Path] = ()
+    symbols: Sequence[str] = ()
     timings: dict[str, float] = field(default_factory=dict)
 
 
@@ -45,7 +45,7 @@ def describe_symbols(path: Path, progress: Progress, options: Options) -> list[s
         if not dump.holds_memory(header):
             raise CasefileError(f"{name} holds no kernel memory that can be read; symbols are of no use for it")
         problems: list[str] = []
-        kernel = open_kernel(data, header, options.symbols, problems)
+        kernel = open_kernel(data, header, options.symbols, problems, progress)
         return describe(kernel) if kernel else [f"problem: {problem}" for problem in problems]
 
 

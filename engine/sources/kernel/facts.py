@@ -1,7 +1,6 @@
 """All readers of kernel memory, one after the other: each adds its facts, none stops the others."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from time import perf_counter
 
 from ...facts import Case
@@ -22,11 +21,11 @@ def read_kernel(
     case: Case,
     progress: Progress,
     timings: dict[str, float],
-    symbols: Sequence[Path] = (),
+    symbols: Sequence[str] = (),
 ) -> bool:
     """Read all facts of a kernel, full or automatic dump into the case; False where its memory cannot be opened.
 
-    `timings` receives seconds by stage; `symbols` are folders with exact symbol tables. Nothing is raised for what is
+    `timings` receives seconds by stage; `symbols` is where exact symbols are looked for. Nothing is raised for what is
     missing or damaged: notes (data_quality facts) say so, also where no address can be translated at all.
     """
     report = Report()
@@ -34,7 +33,7 @@ def read_kernel(
     started = perf_counter()
     progress("Opening kernel memory")
     try:
-        kernel = open_kernel(data, header, symbols, problems)
+        kernel = open_kernel(data, header, symbols, problems, progress)
     except Exception as error:  # as below: a damaged dump ends in a note, never in a traceback
         kernel = None
         problems.append(f"opening kernel memory broke off on damaged data ({type(error).__name__})")
@@ -56,6 +55,8 @@ def _symbols(kernel: Kernel, report: Report) -> None:
     text = f"Structures were read with {kernel.route}."
     if kernel.missing:
         text += f" Not found: {', '.join(sorted(kernel.missing))}."
+    if kernel.symbol_problems:
+        text += f" Of the exact symbols: {'; '.join(kernel.symbol_problems)}."
     report.missing("system", text, "missing-symbols", severity="info")
 
 

@@ -103,8 +103,10 @@ def _held(
     gone[process] = np.append(processes.ended, False)[rows]
     walked, complete = np.diff(entries.starts), entries.complete()
     total, first = header_counts(kernel, tables)
-    # Where all entries were read and the first free list has them all, there are no others.
-    counted = np.where(complete & (first == walked), first, total)
+    # How many free lists a table has may not be known: where all its entries were read, and the first list has them
+    # all or the lists known have fewer, the entries are the count.
+    several = kernel.layout.offset("_HANDLE_TABLE", "HandleCount") is None
+    counted = np.where(several & complete & ((first == walked) | (total < walked)), walked, total)
     return Held(
         cid,
         processes,

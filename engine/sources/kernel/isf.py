@@ -2,19 +2,19 @@
 
 import json
 import lzma
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .layouts import Field, Layout, Struct
 
-ENVIRONMENT = "DUMPTRIAGE_SYMBOLS"
-"""Folders to look in, separated like PATH."""
-_MAX_SIZE = 1 << 28
+_MAX_SIZE = 1 << 26
 """Most bytes of JSON; those of Windows kernels have 5 to 40 million."""
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\.pdb", re.IGNORECASE)
+_MAX_STRUCT = 1 << 24
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\.pdb", re.IGNORECASE)
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)\.", re.IGNORECASE)
+"""Names that are devices on Windows, whatever follows the dot ("Naming Files, Paths, and Namespaces")."""
 
 
 class Pdb(NamedTuple):
@@ -28,6 +28,11 @@ class Pdb(NamedTuple):
     def key(self) -> str:
         """GUID-AGE, as symbol tables are named."""
         return f"{self.guid}-{self.age}"
+
+    @property
+    def plain(self) -> bool:
+        """True if the name, which a dump may have forged, can be used as a file name."""
+        return _NAME.fullmatch(self.name) is not None and _DEVICE.match(self.name) is None
 
 
 class Symbols:
@@ -43,6 +48,15 @@ class Symbols:
         self._bases: dict[str, Any] = table.get("base_types") or {}
         self._enums: dict[str, Any] = table.get("enums") or {}
         self._structs: dict[str, Struct | None] = {}
+        self._metadata: Any = table.get("metadata")
+
+    @property
+    def guid(self) -> str | None:
+        """GUID of the PDB it was made from, where it says so."""
+        found = self._metadata
+        for key in ("windows", "pdb", "GUID"):
+            found = found.get(key) if isinstance(found, dict) else None
+        return found.upper() if isinstance(found, str) else None
 
     def address(self, name: str) -> int | None:
         """Address of a symbol relative to the image's base."""
@@ -59,13 +73,14 @@ class Symbols:
 
     def _convert(self, entry: Mapping[str, Any]) -> Struct | None:
         size, fields = entry.get("size"), entry.get("fields")
-        if not isinstance(size, int) or not isinstance(fields, dict):
+        if not isinstance(size, int) or not 0 <= size <= _MAX_STRUCT or not isinstance(fields, dict):
             return None
         found = {}
         for name, place in fields.items():
             offset, kind = (place.get("offset"), place.get("type")) if isinstance(place, dict) else (None, None)
-            if isinstance(offset, int) and isinstance(kind, dict):
-                found[name] = Field(offset, self._size(kind, 0), _bits(kind))
+            if isinstance(offset, int) and 0 <= offset <= _MAX_STRUCT and isinstance(kind, dict):
+                extent = self._size(kind, 0)
+                found[name] = Field(offset, extent if 0 <= extent <= _MAX_STRUCT else 0, _bits(kind))
         return Struct(size, found)
 
     def _size(self, kind: Mapping[str, Any], depth: int) -> int:
@@ -86,7 +101,7 @@ def _bits(kind: Mapping[str, Any]) -> tuple[int, int] | None:
     start, length = kind.get("bit_position"), kind.get("bit_length")
     if kind.get("kind") != "bitfield" or not isinstance(start, int) or not isinstance(length, int):
         return None
-    return start, start + length
+    return (start, start + length) if 0 <= start < 64 and 0 < length <= 64 - start else None
 
 
 class ExactLayout(Layout):
@@ -116,33 +131,23 @@ def read_isf(path: Path) -> Symbols:
     return Symbols(table)
 
 
-def folders(given: Iterable[Path]) -> list[Path]:
-    """Where symbols are looked for: the folders given, then those of DUMPTRIAGE_SYMBOLS."""
-    more = [Path(text) for text in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if text]
-    return list(dict.fromkeys([*given, *more]))
-
-
-def candidates(where: Sequence[Path], pdb: Pdb) -> Iterator[Path]:
-    """The files that would hold a kernel's symbols, in the order they are tried."""
-    if not _NAME.fullmatch(pdb.name):
-        return
-    for folder in where:
-        if folder.is_file():
+def tables(folder: Path, pdb: Pdb) -> Iterator[Path]:
+    """The files that would hold a kernel's symbols in a folder, in the order they are tried; or the file itself."""
+    if folder.is_file():
+        if pdb.guid in folder.name.upper() and folder.suffix in (".json", ".xz"):
             yield folder
-            continue
-        for parent in (folder / "windows" / pdb.name, folder / pdb.name, folder):
-            for suffix in (".json", ".json.xz"):
-                yield parent / f"{pdb.key}{suffix}"
+        return
+    for parent in (folder / "windows" / pdb.name, folder / pdb.name, folder):
+        for suffix in (".json", ".json.xz"):
+            yield parent / f"{pdb.key}{suffix}"
 
 
-def find_symbols(where: Sequence[Path], pdb: Pdb) -> tuple[Symbols | None, Path | None, list[str]]:
-    """The symbol table of a PDB and its file, and a sentence for each file that could not be used."""
-    problems: list[str] = []
-    for path in candidates(where, pdb):
-        if not path.is_file() or pdb.guid not in path.name.upper():
-            continue
-        try:
-            return read_isf(path), path, problems
-        except (OSError, ValueError, RecursionError, MemoryError, EOFError, lzma.LZMAError) as error:
-            problems.append(f"{path}: {error}")
-    return None, None, problems
+def read_table(path: Path, pdb: Pdb) -> tuple[Symbols | None, str | None]:
+    """The symbol table of a PDB from a file, or None and what is wrong with the file."""
+    try:
+        found = read_isf(path)
+    except (OSError, ValueError, RecursionError, MemoryError, EOFError, lzma.LZMAError) as error:
+        return None, " ".join(str(error).split())[:200] or type(error).__name__
+    if found.guid not in (None, pdb.guid):
+        return None, f"it is of GUID {found.guid[:40] if found.guid else ''}, so it is not used"
+    return found, None

@@ -4,21 +4,23 @@ Variables are looked up in this order: exact symbols, the debugger data block, t
 check what they find. What none of them gives is listed in `missing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..dump.container import Header
 from ..dump.image import Buffer, Image
 from .exports import KernelImage
-from .isf import ENVIRONMENT, ExactLayout, Pdb, Symbols, find_symbols, folders
+from .isf import ExactLayout, Pdb, Symbols
 from .kdbg import KERN_BASE, SIZE_EPROCESS, SIZE_ETHREAD, DebuggerData, find_debugger_data, points_back
 from .layouts import Layout, choose
 from .locate import locate_pool_variables
 from .paging import LA57, PAE, X64, X86, Paging
 from .physical import PAGE_SHIFT, PhysicalMemory, open_physical
+from .symbolsearch import advice, search
 from .virtual import VirtualMemory
 
+Progress = Callable[[str], None]
 _FILL = 0x4547_4150
 _DLL_BASE = {32: 0x18, 64: 0x30}
 """Offset of DllBase in a loaded module's entry, the same in all builds."""
@@ -81,8 +83,10 @@ class Kernel:
     pdb: Pdb | None = None
     symbols: Symbols | None = None
     symbol_file: Path | None = None
-    folders: tuple[Path, ...] = ()
-    """Where exact symbols were looked for."""
+    looked: list[str] = field(default_factory=list)
+    """Where exact symbols were looked for, in order, and whether they were there."""
+    symbol_problems: list[str] = field(default_factory=list)
+    """A sentence for each reason why exact symbols that may be at hand are not used; the dump is not at fault."""
     scanned: dict[str, int] = field(default_factory=dict)
     """Addresses of variables found by scans."""
 
@@ -109,11 +113,15 @@ class Kernel:
 
 
 def open_kernel(
-    data: Buffer, header: Header, symbols: Sequence[Path] = (), problems: list[str] | None = None
+    data: Buffer,
+    header: Header,
+    symbols: Sequence[str] = (),
+    problems: list[str] | None = None,
+    progress: Progress = lambda _: None,
 ) -> Kernel | None:
     """The kernel of a dump, or None where not even its page tables can be read; `problems` then says why.
 
-    `symbols` are folders with exact symbols, looked into before those of the environment.
+    `symbols` is where exact symbols are looked for before the environment's places, in the debugger's syntax.
     """
     said = problems if problems is not None else []
     if header.architecture not in (None, "x86", "x64"):
@@ -146,7 +154,7 @@ def open_kernel(
         debugger_data=block,
         image=image if image and image.valid else None,
     )
-    _choose_layout(kernel, roots, symbols)
+    _choose_layout(kernel, roots, symbols, progress)
     _find_variables(kernel)
     return kernel
 
@@ -226,7 +234,7 @@ def _processors(memory: VirtualMemory, block: DebuggerData | None) -> int:
     return max(count, 1)
 
 
-def _choose_layout(kernel: Kernel, roots: Roots, symbols: Sequence[Path]) -> None:
+def _choose_layout(kernel: Kernel, roots: Roots, symbols: Sequence[str], progress: Progress) -> None:
     """Exact symbols where they are at hand and true, else the embedded layout nearest to the kernel."""
     block = kernel.debugger_data
     sizes = (block.length(SIZE_EPROCESS), block.length(SIZE_ETHREAD)) if block else (None, None)
@@ -235,16 +243,14 @@ def _choose_layout(kernel: Kernel, roots: Roots, symbols: Sequence[Path]) -> Non
         kernel.layout = known.layout
     kernel.pdb = kernel.image.pdb if kernel.image else None
     if kernel.pdb is not None:
-        kernel.folders = tuple(folders(symbols))
-        found, path, problems = find_symbols(kernel.folders, kernel.pdb)
-        kernel.problems += problems
-        if found is not None and _true(found, kernel.base, roots):
-            kernel.symbols, kernel.symbol_file = found, path
-            kernel.layout = ExactLayout(f"{kernel.build} with {kernel.pdb.key}", found, known.layout if known else None)
+        found = search(kernel.pdb, symbols, lambda table: _true(table, kernel.base, roots), progress)
+        kernel.looked, kernel.symbol_problems = found.looked, found.problems
+        if found.symbols is not None:
+            kernel.symbols, kernel.symbol_file = found.symbols, found.file
+            build = f"{kernel.build} with {kernel.pdb.key}"
+            kernel.layout = ExactLayout(build, found.symbols, known.layout if known else None)
             kernel.route = "exact symbols"
             return
-        if found is not None:
-            kernel.problems.append(f"{path}: its PsLoadedModuleList is not where the header says, so it is not used")
     with_block = "KDBG" if block and not block.decoded else "decoded KDBG" if block else "no KDBG"
     kernel.route = f"embedded layout {known.name if known else 'none'} with {with_block}, exports and scans"
     if doubt:
@@ -280,16 +286,15 @@ def describe(kernel: Kernel) -> list[str]:
     if kernel.base is not None:
         lines.append(f"kernel base: {kernel.base:x}, {kernel.memory.paging.name} paging")
     if kernel.pdb is not None:
-        lines.append(f"kernel PDB: {kernel.pdb.name} {kernel.pdb.guid} age {kernel.pdb.age}")
+        name = kernel.pdb.name if kernel.pdb.plain else repr(kernel.pdb.name)
+        lines.append(f"kernel PDB: {name} {kernel.pdb.guid} age {kernel.pdb.age}")
     else:
         lines.append("kernel PDB: unknown, the kernel's debug directory is not in this dump")
     if kernel.symbol_file is not None:
         lines.append(f"symbols: {kernel.symbol_file}")
-    elif kernel.pdb is not None:
-        lines += [f"no symbols of it in: {folder}" for folder in kernel.folders]
-    lines += [f"problem: {text}" for text in kernel.problems]
+    lines += [f"looked for: {text}" for text in kernel.looked]
+    lines += [f"problem: {text}" for text in [*kernel.symbol_problems, *kernel.problems]]
     lines += [f"not found: {name}" for name in kernel.missing]
-    if kernel.symbols is None and kernel.pdb is not None:
-        key = f"{kernel.pdb.name}/{kernel.pdb.key}.json.xz"
-        lines.append(f"for exact symbols put the symbol table {key} (Volatility 3 ISF) into a folder of {ENVIRONMENT}")
+    if kernel.symbols is None and kernel.pdb is not None and kernel.pdb.plain:
+        lines += advice(kernel.pdb)
     return lines

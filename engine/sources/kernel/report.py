@@ -8,6 +8,7 @@ from ..dump.notes import note
 NOT_IN_DUMP = "not-in-dump"
 NOT_READ = "not-read"
 BROKEN = "broken"
+COVERAGE = "coverage"
 MAX_NOTES = 200
 """Most sentences kept: a damaged dump must not fill the report with them."""
 
@@ -61,5 +62,5 @@ class Report:
                 facts.append(note(problem, "memory", text, source, severity="info"))
         complete = [f"{count.read:,} {what}" for what, count in self.counts.items() if count.read]
         if complete:
-            facts.append(note(NOT_READ, "system", f"Read: {', '.join(complete)}.", source, severity="info"))
+            facts.append(note(COVERAGE, "system", f"Read: {', '.join(complete)}.", source, severity="info"))
         return facts

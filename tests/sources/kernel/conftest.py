@@ -27,7 +27,7 @@ def small_machine(build: int) -> Machine:
     return forge(small(build))
 
 
-def facts_of(data: bytes, symbols: tuple[Path, ...] = ()) -> Case:
+def facts_of(data: bytes, symbols: tuple[str, ...] = ()) -> Case:
     """The facts of a dump in memory, kernel readers only."""
     image = Image(data)
     layout = layout_of(data[:8])
@@ -46,7 +46,7 @@ def machine() -> Callable[[int], Machine]:
 def read(tmp_path: Path) -> Read:
     """Forge a scenario (or take a machine), dump it, read the facts."""
 
-    def run(what: Scenario | Machine, kind: int = KERNEL, symbols: tuple[Path, ...] = ()) -> Case:
+    def run(what: Scenario | Machine, kind: int = KERNEL, symbols: tuple[str, ...] = ()) -> Case:
         made = what if isinstance(what, Machine) else forge(what)
         return facts_of(made.dump(tmp_path / "forged.dmp", kind).read_bytes(), symbols)
 

@@ -1,5 +1,7 @@
 """A few kernel structures written by hand with the layouts of one build, for the tests of single readers."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from tiny import Tiny
@@ -46,7 +48,7 @@ class Handmade:
     def link(self, head: int, links: list[int]) -> None:
         """Chain LIST_ENTRYs up behind a head."""
         ring = [head, *links, head]
-        for before, after in zip(ring, ring[1:], strict=False):
+        for before, after in pairwise(ring):
             self.tiny.number(before, after)
             self.tiny.number(after + self.width, before)
 

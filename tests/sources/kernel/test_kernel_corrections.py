@@ -149,14 +149,14 @@ def test_an_encoded_debugger_data_block_gives_no_wrong_fact(build: int, read: Re
 @pytest.mark.parametrize("build", sorted(set(PDB) - {7601}))
 def test_an_encoded_debugger_data_block_is_decoded_with_symbols(build: int, read: Read, shared: Path) -> None:
     made = forge(small(build, encoded_debugger_data=True))
-    case = read(made, symbols=(shared / "symbols",))
+    case = read(made, symbols=(str(shared / "symbols"),))
     assert tags_of(case) == made.truth.tags
     assert {fact.get("pid") for fact in case.of("process")} == set(made.truth.processes)
 
 
 @pytest.mark.parametrize("build", [17763, 19041, 20348])
 def test_with_symbols_10_and_later_have_their_counters(build: int, read: Read, shared: Path) -> None:
-    case = read(small(build), symbols=(shared / "symbols",))
+    case = read(small(build), symbols=(str(shared / "symbols"),))
     counters = small(build).counters
     memory, pools = case.one("memory"), {fact.get("type"): fact for fact in case.of("pool")}
     assert memory is not None
@@ -173,7 +173,7 @@ def test_exact_symbols_and_embedded_layouts_agree(build: int, machine: MachineOf
     def essence(case: Case) -> list[tuple[str, object]]:
         return [(fact.id, sorted(fact.fields.items())) for kind in kinds for fact in case.of(kind)]
 
-    assert essence(read(machine(build), symbols=(shared / "symbols",))) == essence(read(machine(build)))
+    assert essence(read(machine(build), symbols=(str(shared / "symbols"),))) == essence(read(machine(build)))
 
 
 def healthy(build: int) -> Scenario:

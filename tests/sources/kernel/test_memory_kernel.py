@@ -105,7 +105,7 @@ def machine(mode: str, change: Callable[[Tiny, int], None] | None = None) -> Tin
     return found
 
 
-def opened(found: Tiny, symbols: tuple[Path, ...] = (), **fields: int) -> Kernel | None:
+def opened(found: Tiny, symbols: tuple[str, ...] = (), **fields: int) -> Kernel | None:
     base = BASE[found.mode]
     fields = {"modules": base + MODULES, "processes": base + PROCESSES, "block": base + BLOCK} | fields
     data = found.dump("bitmap", **fields)
@@ -114,7 +114,7 @@ def opened(found: Tiny, symbols: tuple[Path, ...] = (), **fields: int) -> Kernel
     return open_kernel(data, read_header(Image(data), layout), symbols)
 
 
-def kernel(found: Tiny, symbols: tuple[Path, ...] = (), **fields: int) -> Kernel:
+def kernel(found: Tiny, symbols: tuple[str, ...] = (), **fields: int) -> Kernel:
     result = opened(found, symbols, **fields)
     assert result is not None
     return result
@@ -246,11 +246,11 @@ def test_exact_symbols_are_used_only_where_they_fit(tmp_path: Path, shift: int) 
         "enums": {},
     }
     (tmp_path / f"{KEY}-2.json").write_text(json.dumps(table))
-    found = kernel(machine("x64"), (tmp_path,))
+    found = kernel(machine("x64"), (str(tmp_path),))
     if shift:
         assert found.route.startswith("embedded layout")
         assert found.symbol("MiState") is None
-        assert len(found.problems) == 1
+        assert (len(found.symbol_problems), found.problems) == (1, [])
     else:
         assert found.route == "exact symbols"
         assert found.symbol("MiState") == BASE["x64"] + 0x8800

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dumptriage.sources.kernel.isf import ExactLayout, Pdb, Symbols, candidates, find_symbols, folders, read_isf
+from dumptriage.sources.kernel.isf import ExactLayout, Pdb, Symbols, read_isf, read_table, tables
 from dumptriage.sources.kernel.layouts import Field, Layout, choose, known_layouts, parse_name
 
 PDB = Pdb("ntkrnlmp.pdb", "169C65213E3E42DDBEB4E3AC66312B82", 1)
@@ -151,27 +151,20 @@ def test_a_symbol_table_is_found_in_the_usual_places(tmp_path: Path, where: str,
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = json.dumps(ISF).encode()
     path.write_bytes(lzma.compress(raw) if suffix.endswith("xz") else raw)
-    symbols, found, problems = find_symbols([tmp_path], PDB)
-    assert (symbols is not None, found, problems) == (True, path, [])
+    found = [file for file in tables(tmp_path, PDB) if file.is_file()]
+    assert found == [path]
+    symbols, problem = read_table(path, PDB)
+    assert (symbols is not None, problem) == (True, None)
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"symbols": 1}', b"\xff\xfe", b"[" * 100_000, b"{"])
 @pytest.mark.parametrize("suffix", [".json", ".json.xz"])
 def test_a_file_that_is_no_symbol_table_is_a_problem_and_no_more(tmp_path: Path, raw: bytes, suffix: str) -> None:
-    (tmp_path / f"{PDB.key}{suffix}").write_bytes(raw)
-    symbols, _, problems = find_symbols([tmp_path], PDB)
+    path = tmp_path / f"{PDB.key}{suffix}"
+    path.write_bytes(raw)
+    symbols, problem = read_table(path, PDB)
     assert symbols is None
-    assert len(problems) == 1
-
-
-def test_a_name_that_leaves_the_folder_is_not_looked_for(tmp_path: Path) -> None:
-    assert not list(candidates([tmp_path], PDB._replace(name="../../etc/passwd.pdb")))
-    assert not list(candidates([tmp_path], PDB._replace(name="")))
-
-
-def test_folders_come_from_the_environment_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DUMPTRIAGE_SYMBOLS", str(tmp_path))
-    assert folders([Path("given"), tmp_path]) == [Path("given"), tmp_path]
+    assert problem
 
 
 @pytest.mark.parametrize(
