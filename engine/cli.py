@@ -60,6 +60,10 @@ SymbolPath = Annotated[
         "May be given several times.",
     ),
 ]
+MachineNumber = Annotated[
+    int | None,
+    typer.Option("--machine", metavar="N", help="Of a log of several machines, only the one with this number."),
+]
 
 
 def _version(show: bool) -> None:
@@ -91,6 +95,7 @@ def run(
         typer.Option(metavar="LEVEL", help="Exit with 1 when a finding is at or above: info, warning, critical."),
     ] = None,
     symbols: SymbolPath = None,
+    machine: MachineNumber = None,
     timings: Annotated[bool, typer.Option("--timings", help="Print the seconds each stage took.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
 ) -> None:
@@ -100,7 +105,7 @@ def run(
 
     level = _level(fail_on)
     options = Options(symbols or ())
-    worst = run_casefile(casefile, report or [], _progress(quiet), options, quiet=quiet)
+    worst = run_casefile(casefile, report or [], _progress(quiet), options, machine=machine, quiet=quiet)
     if timings:
         sys.stderr.write("".join(f"{seconds:8.2f} s  {stage}\n" for stage, seconds in options.timings.items()))
     if level is not None and worst >= level:
@@ -108,12 +113,12 @@ def run(
 
 
 @app.command()
-def facts(casefile: CasefilePath, symbols: SymbolPath = None) -> None:
+def facts(casefile: CasefilePath, symbols: SymbolPath = None, machine: MachineNumber = None) -> None:
     """Print the facts of a casefile as JSON, itself a casefile."""
     from .sources import Options
     from .triage import print_facts
 
-    print_facts(casefile, _progress(quiet=False), Options(symbols or ()))
+    print_facts(casefile, _progress(quiet=False), Options(symbols or ()), machine)
 
 
 @app.command()

@@ -15,7 +15,7 @@ TAG_CLASSES = ("object", "companion", "generic", "specific", "cache", "reservati
 
 _TAG_KEYS = ("tag", "owner", "class", "holds", "object", "leak", "normal", "third_party")
 _VENDOR_KEYS = ("name", "report_to", "drivers")
-_MODULE_KEYS = ("microsoft", "wrappers", "brokers", "system")
+_MODULE_KEYS = ("microsoft", "wrappers", "brokers", "hosts", "system")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Knowledge:
     microsoft: frozenset[str]
     wrappers: frozenset[str]
     brokers: frozenset[str]
+    hosts: frozenset[str]
     system: frozenset[str]
 
     @cached_property
@@ -84,11 +85,19 @@ class Knowledge:
         """Whether a module of that name comes with Windows."""
         return module_stem(module) in self.microsoft
 
+    def is_third_party(self, module: str) -> bool | None:
+        """Whether a module is another vendor's, by its name alone; None where the name says nothing."""
+        if self.vendor(module):
+            return True
+        return False if self.is_microsoft(module) else None
+
     def role(self, image: str) -> str:
-        """system, broker or user, by image name."""
+        """system, broker, host or user, by image name."""
         name = image.lower()
         if name in self.system or name.removesuffix(".exe") in self.system:
             return "system"
+        if name in self.hosts:
+            return "host"
         return "broker" if name in self.brokers else "user"
 
 

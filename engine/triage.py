@@ -9,6 +9,7 @@ from time import perf_counter
 from . import inference, report
 from .derivation import derive
 from .diagnosis import Diagnosis
+from .errors import UsageError
 from .facts import Case
 from .inference import Rulebook
 from .knowledge import Knowledge, load_knowledge
@@ -17,6 +18,7 @@ from .verdict import conclude
 
 Progress = Callable[[str], None]
 _SEVERITIES = ("info", "warning", "critical")
+_GRAVEST_FIRST = ("leak", "exhaustion", "suspect", "inconclusive", "healthy")
 
 
 def diagnose(case: Case, rulebook: Rulebook, knowledge: Knowledge) -> Diagnosis:
@@ -32,49 +34,63 @@ def shipped_rulebook() -> Rulebook:
     return inference.load([files("dumptriage.rules")])
 
 
-def run_casefile(casefile: Path, reports: Sequence[Path], progress: Progress, options: Options, *, quiet: bool) -> int:
+def run_casefile(
+    casefile: Path,
+    reports: Sequence[Path],
+    progress: Progress,
+    options: Options,
+    *,
+    machine: int | None = None,
+    quiet: bool = False,
+) -> int:
     """Diagnose a casefile, write the reports and print the summary; returns the index of the worst severity.
 
-    A log of several machines gives one report each, numbered: out-1.pdf, out-2.pdf.
+    A log of several machines gives one report each: the gravest under the name asked for, the others numbered after
+    it (out-2.pdf). `machine` picks one of them by its number.
     """
     for target in reports:
         report.check_target(target)
-    cases = read(casefile, progress, options)
+    cases = _chosen(read(casefile, progress, options), machine)
     progress("Applying the rules")
     started = perf_counter()
     rulebook, knowledge = shipped_rulebook(), load_knowledge()
-    worst = -1
-    for case in cases:
-        diagnosis = diagnose(case, rulebook, knowledge)
-        worst = max([worst, *(_SEVERITIES.index(finding.severity) for finding in diagnosis.findings)])
-        options.timings["rules"] = perf_counter() - started
-        written = [_numbered(target, case, len(cases)) for target in reports]
+    diagnoses = [diagnose(case, rulebook, knowledge) for case in cases]
+    diagnoses.sort(key=lambda diagnosis: _GRAVEST_FIRST.index(diagnosis.verdict.state))
+    options.timings["rules"] = perf_counter() - started
+    for number, diagnosis in enumerate(diagnoses, 1):
+        written = [target if number == 1 else target.with_stem(f"{target.stem}-{number}") for target in reports]
         for target in written:
             started = perf_counter()
             report.write(diagnosis, target, progress)
-            options.timings[f"report {target.suffix}"] = perf_counter() - started
+            options.timings[f"report {target.name}"] = perf_counter() - started
         progress("")
         if not quiet:
             _print(diagnosis, written)
-    return worst
+    findings = [finding for diagnosis in diagnoses for finding in diagnosis.findings]
+    return max((_SEVERITIES.index(finding.severity) for finding in findings), default=-1)
 
 
-def print_facts(casefile: Path, progress: Progress, options: Options) -> None:
+def _chosen(cases: list[Case], machine: int | None) -> list[Case]:
+    """The case of one machine of several, or all where none is picked."""
+    if machine is None:
+        return cases
+    if not 1 <= machine <= len(cases):
+        raise UsageError(f"there is no machine {machine} in the casefile, which holds {len(cases)}: {_machines(cases)}")
+    return [cases[machine - 1]]
+
+
+def _machines(cases: list[Case]) -> str:
+    return "; ".join(f"{number}: {case.machine or 'the only one'}" for number, case in enumerate(cases, 1))
+
+
+def print_facts(casefile: Path, progress: Progress, options: Options, machine: int | None = None) -> None:
     """Print the facts of a casefile as facts.json, derived fields included."""
-    cases = read(casefile, progress, options)
-    knowledge = load_knowledge()
-    for case in cases:
-        derive(case, knowledge)
+    cases = _chosen(read(casefile, progress, options), machine)
     progress("")
     if len(cases) > 1:
-        names = "; ".join(f"{case.number}: {case.machine}" for case in cases)
-        sys.stderr.write(f"triage: the casefile holds {len(cases)} machines, one JSON object each: {names}\n")
-    for case in cases:
-        sys.stdout.write(report.facts_json(case) + "\n")
-
-
-def _numbered(target: Path, case: Case, count: int) -> Path:
-    return target if count == 1 else target.with_stem(f"{target.stem}-{case.number}")
+        raise UsageError(f"the casefile holds {len(cases)} machines; pick one with --machine: {_machines(cases)}")
+    derive(cases[0], load_knowledge())
+    sys.stdout.write(report.facts_json(cases[0]) + "\n")
 
 
 def _print(diagnosis: Diagnosis, written: Sequence[Path]) -> None:
@@ -82,7 +98,8 @@ def _print(diagnosis: Diagnosis, written: Sequence[Path]) -> None:
 
     if written:
         # With reports asked for, one line each is enough: the summary is page one of the report.
+        machine = f" ({diagnosis.case.machine})" if diagnosis.case.machine else ""
         for target in written:
-            sys.stdout.write(f"{diagnosis.verdict.state}: {target}\n")
+            sys.stdout.write(f"{diagnosis.verdict.state}: {target}{machine}\n")
         return
     report.summary(diagnosis, Console(highlight=False))

@@ -7,18 +7,22 @@ from .diagnosis import Confidence, Finding, State, Verdict, VerdictPart
 from .facts import Case, Fact
 
 _SEVERITY = {"info": 0, "warning": 1, "critical": 2}
+CONTRADICTION = "quality.contradiction"
+"""Finding of a rule that two counters cannot both be true: nothing is more than likely beside it."""
 _MEASURES = ("percent_of_max", "percent_of_ram", "commit_percent", "free_system_ptes")
 """Fields that put a resource in proportion; without any of them nobody can say that nothing is exhausted."""
-LOOKED_AT = ("pool", "tag", "memory")
-"""Kinds of facts without which nothing can be called healthy."""
+POOLS_LOOKED_AT = ("normal.pool", "normal.tag", "normal.explained")
+"""Findings without which nothing can be called healthy: a pool or its tags are in order, or the question that the case
+raises is answered."""
 
 
 def conclude(case: Case, findings: Sequence[Finding]) -> Verdict:
     """Choose the parts and the state. A part is never more sure than what it rests on."""
     resources = _ranked(findings, "resource")
     kinds = _ranked(findings, "kind")
-    resource = _part(resources)
-    kind = _part(kinds)
+    ceiling = Confidence.MEDIUM if any(f.name == CONTRADICTION for f in findings) else Confidence.CERTAIN
+    resource = _part(resources, ceiling)
+    kind = _part(kinds, ceiling)
     holder = _part(_related(_ranked(findings, "holder"), kind.finding), kind.confidence)
     culprit = _part(
         _related(_ranked(findings, "culprit"), kind.finding, holder.finding),
@@ -106,12 +110,7 @@ def _state(case: Case, findings: Sequence[Finding], resources: Sequence[Finding]
         return "exhaustion"
     if kind.confidence == Confidence.LOW or resources:
         return "suspect"
-    normal = [finding for finding in findings if finding.part == "normal"]
-    if normal and (any(case.of(looked_at) for looked_at in LOOKED_AT) or _answered(normal)):
-        return "healthy"
-    return "inconclusive"
-
-
-def _answered(normal: Sequence[Finding]) -> bool:
-    """Without pool figures a case is healthy only where a rule says the question it raises is answered."""
-    return any(finding.name == "normal.explained" for finding in normal)
+    if any(finding.part == "step" and finding.severity == "critical" for finding in findings):
+        return "suspect"
+    looked_at = any(finding.name.startswith(POOLS_LOOKED_AT) for finding in findings)
+    return "healthy" if looked_at else "inconclusive"

@@ -95,6 +95,48 @@ class TestMainJob:
         assert max(len(line) for line in result.stdout.splitlines()) <= 80
 
 
+class TestSeveralMachines:
+    LOG = "\n".join(
+        f"0: kd> !vm 1\nPhysical Memory: {ram} ( {4 * ram} Kb)\nNonPagedPool Usage: 10 ( 40 Kb)\n"
+        f"NonPagedPoolNx Usage: {used} ( {4 * used} Kb)\nNonPagedPool Max: 4294967296 (17179869184 Kb)"
+        for ram, used in ((4_000_000, 100_000), (2_000_000, 1_900_000))
+    )
+
+    def test_one_report_each_the_gravest_under_the_name_asked_for(self, tmp_path: Path) -> None:
+        (tmp_path / "case.log").write_text(self.LOG, encoding="utf-8")
+        assert triage(tmp_path / "case.log", "--report", tmp_path / "out.json").returncode == 0
+        states = [
+            json.loads((tmp_path / name).read_text(encoding="utf-8"))["verdict"]["state"]
+            for name in ("out.json", "out-2.json")
+        ]
+        assert states == ["exhaustion", "healthy"]
+
+    def test_facts_are_of_one_machine(self, tmp_path: Path) -> None:
+        (tmp_path / "case.log").write_text(self.LOG, encoding="utf-8")
+        assert "pick one with --machine" in refused(triage("facts", tmp_path / "case.log"), 2)
+        assert "holds 2" in refused(triage("facts", tmp_path / "case.log", "--machine", "3"), 2)
+        picked = triage("facts", tmp_path / "case.log", "--machine", "2")
+        assert json.loads(picked.stdout)["schema"] == "dumptriage/facts/1"
+
+
+class TestKernelDump:
+    DUMP = CASEFILES / "thread-handle-leak-dump" / "casefile.dmp.xz"
+
+    def test_timings_by_stage(self) -> None:
+        result = triage(self.DUMP, "--timings", "--quiet")
+        assert result.returncode == 0
+        assert "handles" in result.stderr
+        assert "rules" in result.stderr
+
+    def test_symbols_says_what_was_used_and_how_to_get_better(self) -> None:
+        result = triage("symbols", self.DUMP)
+        assert result.returncode == 0
+        assert result.stdout.startswith("route: embedded layout")
+
+    def test_symbols_of_a_log_make_no_sense(self) -> None:
+        assert "a kernel dump (PAGEDU64 or PAGEDUMP) was expected" in refused(triage("symbols", LEAK), 3)
+
+
 class TestMistakes:
     def test_no_such_file(self, tmp_path: Path) -> None:
         assert "cannot be read: No such file" in refused(triage(tmp_path / "none.dmp"), 3)

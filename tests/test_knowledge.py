@@ -55,7 +55,7 @@ def test_all_mistakes_of_all_files_are_shown_with_their_place(tmp_path: Path) ->
         "  - {tag: Toolong, ower: x, owner: x, class: cache, holds: x}\n"
     )
     (tmp_path / "vendors.yaml").write_text("vendors:\n  - {name: A, report_to: B}\n")
-    (tmp_path / "modules.yaml").write_text("microsoft: nt\nwrappers: nt\nbrokers: x\n")
+    (tmp_path / "modules.yaml").write_text("microsoft: nt\nwrappers: nt\nbrokers: x\nhosts: y\n")
     with pytest.raises(RulebookError) as caught:
         load_knowledge(tmp_path)
     lines = [line.rsplit("/", 1)[-1] for line in str(caught.value).splitlines()]

@@ -6,17 +6,18 @@ case and the knowledge. Nothing is derived from a figure that is unknown.
 
 from ..facts import Case
 from ..knowledge import Knowledge
-from . import gaps, lockstep, memory, modules, objects, processes, tags
+from . import gaps, lockstep, memory, modules, objects, processes, system, tags
 
 
 def derive(case: Case, knowledge: Knowledge) -> None:
     """Complete a case in place. Run once per case, before inference."""
+    system.derive(case)
     memory.derive(case)
     modules.derive(case, knowledge)
     processes.derive(case, knowledge)
     tags.derive(case, knowledge)
     lockstep.derive(case, knowledge)
-    processes.derive_shares(case)
+    processes.derive_shares(case, knowledge)
     objects.derive(case, knowledge)
     modules.derive_name_matches(case, knowledge)
     gaps.derive(case)

@@ -9,6 +9,7 @@ def derive(case: Case) -> None:
     """Add `gap` facts. Agreement is a result too: a difference of zero is kept."""
     _handle_counts(case)
     _objects_and_handles(case)
+    _processes(case)
     _census(case)
     _tags_and_pool(case)
 
@@ -77,22 +78,37 @@ def _handle_counts(case: Case) -> None:
 
 
 def _objects_and_handles(case: Case) -> None:
-    """Outstanding objects of a type against the handles of the process that holds most of them."""
+    """Outstanding objects of a type against all handles listed to them."""
     objects = objects_of_type(case)
     for kind, outstanding in objects.items():
-        holders = [fact for fact in case.where("handles", type=kind) if fact.int("count")]
+        holders = [fact for fact in case.where("handles", type=kind) if fact.int("type_total")]
         if not holders:
             continue
         largest = max(holders, key=lambda fact: fact.int("count") or 0)
-        count = largest.int("count") or 0
-        if count >= 1000:
+        total = largest.int("type_total") or 0
+        where = largest.text("image") or "the process" if len(holders) == 1 else f"{len(holders)} processes"
+        if total >= 1000:
             _gap(
                 case,
                 largest,
                 f"{kind} objects and handles",
                 (f"{kind} objects outstanding in the pool", outstanding),
-                (f"{kind} handles of {largest.text('image') or 'the process'}", count),
+                (f"{kind} handles of {where}", total),
             )
+
+
+def _processes(case: Case) -> None:
+    """Process objects in the pool against the processes that are alive."""
+    outstanding = objects_of_type(case).get("Process")
+    alive = [fact for fact in case.of("process") if fact.flag("exited") is False]
+    if outstanding and len(alive) >= 10:
+        _gap(
+            case,
+            alive[0],
+            "process objects and live processes",
+            ("process objects outstanding in the pool", outstanding),
+            ("live processes listed", len(alive)),
+        )
 
 
 def _census(case: Case) -> None:

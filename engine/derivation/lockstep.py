@@ -14,7 +14,8 @@ from ..knowledge import Knowledge
 FULL_LIST = 40
 """From this many tags on, a list is a machine's and not an excerpt that somebody chose."""
 MIN_COUNT_FULL = 10_000
-MIN_COUNT_EXCERPT = 500
+MIN_COUNT_EXCERPT = 5_000
+MIN_GROWTH = 500
 EQUAL_SPREAD = 0.025
 RATIO_SPREAD = 0.005
 RATIOS = (1, 2, 3, 4)
@@ -51,7 +52,7 @@ def derive(case: Case, knowledge: Knowledge) -> None:
             case.update(member.fact, group_lead=members[0].tag, group_size=len(members))
     growth = [fact for fact in case.of("growth") if fact.text("tag")]
     growing = [_member(fact, fact.int("change"), knowledge) for fact in growth]
-    for members, spread in _groups(growing, MIN_COUNT_EXCERPT):
+    for members, spread in _groups(growing, MIN_GROWTH):
         _add(case, members, spread, "growth")
 
 

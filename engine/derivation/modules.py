@@ -82,9 +82,7 @@ def derive_name_matches(case: Case, knowledge: Knowledge) -> None:
 def _third_party(name: str, company: str | None, knowledge: Knowledge) -> bool | None:
     if company:
         return "microsoft" not in company.lower()
-    if knowledge.vendor(name):
-        return True
-    return False if knowledge.is_microsoft(name) else None
+    return knowledge.is_third_party(name)
 
 
 def _plausible(name: str) -> bool:

@@ -1,8 +1,8 @@
 """Ended threads and processes still in memory, summed up from samples and process lists."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
-from ..facts import Case, Fact, new
+from ..facts import Case, Fact, Value, new
 from ..knowledge import Knowledge
 
 ENDED = ("terminated", "exited")
@@ -19,6 +19,13 @@ def derive(case: Case, knowledge: Knowledge) -> None:
         _ended_threads(case)
     if "Process" not in given:
         _ended_processes(case)
+    for dead in case.of("dead_objects"):
+        module = dead.text("start_module")
+        case.update(
+            dead,
+            start_third_party=knowledge.is_third_party(module) if module else None,
+            **(_common_parent(case) if dead.text("type") == "Process" else {}),
+        )
 
 
 def _complete(
@@ -43,7 +50,7 @@ def _complete(
 
 
 def _ended_threads(case: Case) -> None:
-    samples = [fact for fact in case.of("sample") if fact.text("type") == "Thread"]
+    samples = [fact for fact in case.of("sample") if fact.text("type") == "Thread" and fact.text("state")]
     groups: dict[tuple[object, ...], list[Fact]] = defaultdict(list)
     for sample in samples:
         if sample.text("state") in ENDED:
@@ -90,6 +97,19 @@ def _ended_processes(case: Case) -> None:
             **_kept_by(members),
         )
     )
+
+
+def _common_parent(case: Case) -> dict[str, Value | None]:
+    """The process that started nearly all of ten and more ended processes."""
+    ended = [fact for fact in case.of("process") if fact.flag("exited") and fact.int("parent_pid")]
+    parents = Counter(fact.int("parent_pid") for fact in ended)
+    if len(ended) < 10:
+        return {}
+    pid, count = parents.most_common(1)[0]
+    if count < 0.8 * len(ended):
+        return {}
+    alive = next((fact for fact in case.where("process", exited=False) if fact.int("pid") == pid), None)
+    return {"parent_pid": pid, "parent_image": alive.text("image") if alive else None}
 
 
 def _kept_by(members: list[Fact]) -> dict[str, int | None]:

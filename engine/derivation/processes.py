@@ -6,6 +6,9 @@ from ..facts import Case, Fact
 from ..knowledge import Knowledge
 from .memory import percent
 
+LOWEST_BOUND = 30.0
+"""Percent from which a share known only to be no smaller says something."""
+
 
 def derive(case: Case, knowledge: Knowledge) -> None:
     """Add the role of every process, and image, pid and role to handles facts that name the process one way only."""
@@ -27,25 +30,39 @@ def derive(case: Case, knowledge: Knowledge) -> None:
         )
 
 
-def derive_shares(case: Case) -> None:
-    """Add share_of_type (of the tag's outstanding objects) and share_of_process to handles facts."""
+def derive_shares(case: Case, knowledge: Knowledge) -> None:
+    """Add what share of a type's objects and of a process's handles each count is, and the totals by type.
+
+    A lower bound gives a share only where it is large: the few rows shown of a cut list say nothing of the whole.
+    """
     objects = objects_of_type(case)
-    totals: dict[object, int] = defaultdict(int)
+    by_process: dict[object, int] = defaultdict(int)
+    by_type: dict[str, int] = defaultdict(int)
     printed: dict[object, int] = {}
     for handles in case.of("handles"):
-        count = handles.int("count") or 0
-        if handles.text("type") == "*":
+        count, kind = handles.int("count") or 0, str(handles.get("type"))
+        if handles.quality == "lower-bound":
+            continue
+        if kind == "*":
             printed[_process_key(handles)] = count
         else:
-            totals[_process_key(handles)] += count
+            by_process[_process_key(handles)] += count
+            by_type[kind] += count
     for handles in case.of("handles"):
-        own, key = handles.int("count"), _process_key(handles)
-        whole = max(printed.get(key, 0), totals.get(key, 0))
+        kind, key = str(handles.get("type")), _process_key(handles)
+        own = handles.int("count")
+        of_type = percent(own, objects.get(kind))
+        if handles.quality == "lower-bound":
+            of_type = of_type if of_type is not None and of_type >= LOWEST_BOUND else None
+        whole = max(printed[key], by_process.get(key, 0)) if key in printed else None
         # More handles than objects is in order: several handles may point to one object.
         case.update(
             handles,
-            share_of_type=percent(own, objects.get(str(handles.get("type")))),
-            share_of_process=percent(own, whole) if handles.text("type") != "*" else None,
+            tag=knowledge.object_tag(kind),
+            share_of_type=of_type,
+            share_of_process=percent(own, whole) if kind != "*" and handles.quality != "lower-bound" else None,
+            type_total=by_type.get(kind),
+            total_share_of_type=percent(by_type.get(kind), objects.get(kind)),
         )
 
 

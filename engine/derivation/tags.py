@@ -39,6 +39,8 @@ def derive(case: Case, knowledge: Knowledge) -> None:
                 times_next=round(size / after, 2) if size and after else None,
                 bytes_each=round(size / count, 2) if size and count else None,
                 percent_of_ram=percent(size, ram),
+                listed_tags=len(by_bytes),
+                listed_percent=percent(listed, used),
                 freed_percent=_freed_percent(fact),
                 **_known(fact, knowledge.tag(str(fact.get("tag")))),
             )

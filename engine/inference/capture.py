@@ -14,7 +14,7 @@ _MISSING: dict[str, tuple[str, tuple[str, ...]]] = {
     "dead_objects": ("ended threads and processes in memory", ("!process 0 0", "!poolfind Thre", "!poolfind Proc")),
     "module": ("the list of modules", ("lm kv",)),
     "tag_module": ("which module holds the tag", ("!for_each_module s -a @#Base @#End \"{tag}\"",)),
-    "stack": ("a call stack that allocates the tag", ("ed nt!poolhittag '{tag}'", "kn")),
+    "stack": ("a call stack that allocates the tag", ("wpr -start Pool",)),
     "census": ("an enumeration of pool blocks", ("!poolfind {tag} 0",)),
     "sample": ("a sampled object", ("!poolfind {tag} 0", "!object <address>")),
     "unfreed": ("what a driver had not freed when it was unloaded", ("!verifier 3", "!wdfkd.wdflogdump")),

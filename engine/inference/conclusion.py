@@ -10,8 +10,7 @@ from ..facts.vocabulary import Field
 from ..mistakes import Mistakes
 from ..yamlfile import Mapping, Node, Scalar, Sequence
 from . import sentences
-from .grammar import TAG_FIELDS
-from .rows import fields_of
+from .rows import TAG_FIELDS, fields_of
 from .rule import Reference, Template, Then
 
 SCALARS = ("id", "title", "status", "version")
@@ -175,6 +174,8 @@ def _tags(node: Node | None, kinds: Aliases, mistakes: Mistakes) -> tuple[Refere
             if any(fields_of(kind)[value.field].type != "text" for kind in kinds[value.alias]):
                 mistakes.add(item.place, f'"tags" takes text, but {value.field} is not')
             tags.append(value)
+        elif value is not None and "{{" in value:
+            mistakes.add(item.place, '"tags" takes alias.field or a tag, no template')
         elif value is not None:
             tags.append(value.ljust(4))
     return tuple(tags)

@@ -20,11 +20,8 @@ from ..mistakes import Mistakes, Place
 from ..yamlfile import Mapping, Node, Scalar
 from . import thresholds
 from .conditions import ORDERING, Compare, Join, Known, Matches, OneOf, Op, Term
-from .rows import fields_of
+from .rows import TAG_FIELDS, fields_of
 from .thresholds import Threshold
-
-TAG_FIELDS = ("tag", "lead", "group_lead")
-"""Fields that hold one pool tag: constants are padded to its four characters."""
 
 _CONDITION = re.compile(r"(==|!=|<=|>=|<|>)\s*(.+)", re.DOTALL)
 _AND = re.compile(r"\s+and\s+(?=[=!<>]|is\s+(?:un)?known\b|matches\s)")

@@ -4,6 +4,7 @@ An alias shows the fields of its fact; an unknown field is undefined: `{% if h.p
 it anyway fails the sentence instead of printing nothing.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -13,7 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeVisitor
 
 from ..mistakes import nearest
-from .rows import Row, fields_of
+from .rows import TAG_FIELDS, Row, fields_of
 
 MAX_SENTENCE = 20_000
 """Longest rendered text; a casefile's names are bounded, a loop over them is not."""
@@ -24,6 +25,9 @@ OF_EVERY_FACT = ("id", "kind", "source", "verify", "quality", "quote")
 
 class SentenceError(Exception):
     """A template could not be rendered; the message says why in a few words."""
+
+
+SPOKEN_TAGS = (*TAG_FIELDS, "tags")
 
 
 class View:
@@ -37,7 +41,9 @@ class View:
     def __getattr__(self, name: str) -> Any:
         row = self._row
         if name in row.values:
-            return row.values[name]
+            known = row.values[name]
+            # In a sentence a tag stands without the blanks that fill it to four characters.
+            return re.sub(r" +(?= \+|$)", "", known) if name in SPOKEN_TAGS and isinstance(known, str) else known
         value = getattr(row.fact, name) if name in OF_EVERY_FACT else None
         if value is None:
             raise AttributeError(name)
@@ -143,7 +149,7 @@ def _environment() -> SandboxedEnvironment:
     environment = SandboxedEnvironment(undefined=_Unknown, autoescape=False, trim_blocks=True)
     environment.globals.clear()
     environment.globals.update(share=share, ratio=ratio)
-    environment.filters.update(n=n, size=size, pct=pct, hex=hex_)
+    environment.filters.update(n=n, size=size, pct=pct, hex=hex_, noun=noun)
     return environment
 
 
@@ -171,8 +177,19 @@ def size(value: Any) -> str:
 
 
 def pct(value: Any) -> str:
-    """A percentage as `87.6 %`."""
-    return f"{_number(value):.1f} %"
+    """A percentage as `87.6 %`, never rounded to 0 or to 100 when it is neither."""
+    number = _number(value)
+    if 0 < number < 0.05:
+        return "< 0.1 %"
+    if 99.95 <= number < 100:
+        return "> 99.9 %"
+    return f"{number:.1f} %"
+
+
+def noun(value: Any) -> str:
+    """An object type within a sentence: `thread`, `event`; names of several words or capitals stay as they are."""
+    text = str(value)
+    return text.lower() if text.istitle() and text.isalpha() else text
 
 
 def hex_(value: Any) -> str:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from ..diagnosis import Diagnosis
+from ..diagnosis import Confidence, Diagnosis
 from .wording import Wording
 
 MAX_REASONS = 3
+_OPTIONAL = ("quality.", "normal.", "next.", "known.")
+"""Packs whose rules nobody captures for: they judge what is there."""
 _LONGEST = 6
 """Words of a command that starts with a plain word; a sentence may start with one too."""
 
@@ -58,8 +60,9 @@ def captures(diagnosis: Diagnosis, wording: Wording) -> list[Capture]:
         for command in finding.next:
             follows.setdefault(command.strip(), []).append(finding.title)
     decides: dict[str, list[str]] = {}
-    for outcome in diagnosis.outcomes:
-        if outcome.outcome == "not_evaluated":
+    answered = verdict.culprit.confidence >= Confidence.MEDIUM or verdict.state == "healthy"
+    for outcome in () if answered else diagnosis.outcomes:
+        if outcome.outcome == "not_evaluated" and not outcome.rule.startswith(_OPTIONAL):
             for command in outcome.capture:
                 decides.setdefault(command.strip(), []).append(outcome.title)
     wanted = sorted(decides, key=lambda command: -len(decides[command]))

@@ -22,6 +22,7 @@ def sentence(diagnosis: Diagnosis) -> str:
         exhausted=verdict.exhausted,
         figures=_figures(diagnosis, wording),
         pool=pool_of(diagnosis) is not None,
+        measured=verdict.exhausted is False,
         looked_at=_looked_at(case, wording),
         missing=[wording(f"looked.{name}.name") for name in ("tag", "handles") if not case.of(name)],
         casefile=casefile_words(case, wording),

@@ -98,7 +98,9 @@ def build(diagnosis: Diagnosis) -> Report:
         name=_case_name(diagnosis.case, wording),
         machine=_machine(diagnosis.case, wording),
         state=state,
-        state_word=wording(f"state.{state}"),
+        state_word=wording(
+            "state.abnormal" if state == "suspect" and not diagnosis.verdict.kind.name else f"state.{state}"
+        ),
         headline=sentence(diagnosis),
         parts=tuple(_part(key, diagnosis, steps, wording) for key in PARTS),
         sure=_sure(diagnosis, wording),
@@ -130,7 +132,10 @@ def _part(key: str, diagnosis: Diagnosis, steps: Chain, wording: Wording) -> Par
     state = diagnosis.verdict.state
     label = wording(f"part.{key}.label")
     if part.name is None:
-        text = wording.first(f"part.{key}.unknown.{state}", f"part.{key}.unknown.other")
+        measured = key == "resource" and diagnosis.verdict.exhausted is False
+        known = state if key != "resource" or measured else "other"
+        keys = (f"part.{key}.unknown.{known}", f"part.{key}.unknown.{'measured' if measured else 'other'}")
+        text = wording.first(*keys)
         return PartView(key, label, None, "", text, Confidence.UNKNOWN.word, 0, part.others, None)
     finding = part.finding
     return PartView(
@@ -176,7 +181,7 @@ def _addressed(diagnosis: Diagnosis, wording: Wording) -> str:
     """To whom the report goes: the company of the culprit's module where it is known, else whoever makes it."""
     verdict = diagnosis.verdict
     culprit = verdict.culprit.name
-    if culprit is None:
+    if culprit is None or verdict.culprit.confidence < Confidence.MEDIUM:
         return wording.first(f"addressed.unknown.{verdict.state}", "addressed.unknown.other")
     file = culprit.lower()
     for module in diagnosis.case.of("module"):
@@ -187,19 +192,28 @@ def _addressed(diagnosis: Diagnosis, wording: Wording) -> str:
     return wording("addressed.maker", name=culprit)
 
 
+def _is_triage_dump(case: Case) -> bool:
+    """A triage dump holds nothing to run these commands on."""
+    system = case.one("system")
+    return system is not None and system.text("dump_type") == "triage"
+
+
 def _actions(diagnosis: Diagnosis, wanted: tuple[Capture, ...], wording: Wording) -> tuple[Action, ...]:
     verdict = diagnosis.verdict
     actions = [Action(finding.text) for finding in diagnosis.findings if finding.part == "next"]
-    if verdict.culprit.name is not None and verdict.state in ("leak", "suspect"):
+    if verdict.culprit.name is not None and verdict.culprit.confidence >= Confidence.MEDIUM:
         actions.append(Action(wording("action.send", name=verdict.culprit.name)))
     if verdict.state == "healthy":
-        return (Action(wording("action.healthy")), *actions[: MAX_ACTIONS - 1])
+        first = wording("action.healthy" if verdict.exhausted is False else "action.unmeasured")
+        return (Action(first), *actions[: MAX_ACTIONS - 1])
     actions += [Action(capture.command) for capture in wanted if not capture.typed][:2]
     typed = [capture for capture in wanted if capture.typed]
     for place, here in (("debugger", True), ("machine", False)):
         commands = tuple(capture.command for capture in typed if capture.in_debugger is here)
         if commands:
-            actions.append(Action(wording(f"action.{place}"), commands[:MAX_COMMANDS]))
+            elsewhere = here and _is_triage_dump(diagnosis.case)
+            key = f"action.{place}_elsewhere" if elsewhere else f"action.{place}"
+            actions.append(Action(wording(key), commands[:MAX_COMMANDS]))
     if not actions:
         actions.append(Action(wording.first(f"action.{verdict.state}", "action.other")))
     return tuple(actions[:MAX_ACTIONS])

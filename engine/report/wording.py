@@ -21,8 +21,11 @@ FILTERS = {
 
 
 def read(name: str) -> str:
-    """The text of a file of reports/."""
-    return files("dumptriage.reports").joinpath(name).read_text(encoding="utf-8")
+    """The text of a file of reports/. Raises RulebookError where it is missing."""
+    try:
+        return files("dumptriage.reports").joinpath(name).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise RulebookError(f"reports/{name}: cannot be read: {error}") from error
 
 
 class Wording:

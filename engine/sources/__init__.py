@@ -70,6 +70,10 @@ def _mapped(path: Path, progress: Progress) -> Iterator[tuple[mmap.mmap, str]]:
             handle = stack.enter_context(file.open("rb"))
             # Not closed here: arrays over the mapping may outlive this block, the last of them closes it.
             yield mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ), name
+    except CasefileError as error:
+        if path.name in str(error):
+            raise
+        raise CasefileError(f"{path}: {error}") from error
     except OSError as error:
         raise CasefileError(f"{path} cannot be read: {error.strerror or error}") from error
 

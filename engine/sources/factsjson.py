@@ -45,6 +45,17 @@ def read(data: bytes, name: str) -> list[Case]:
         fact = _fact(row, number, name)
         if fact.kind not in _CONCLUSIONS:
             case.add(fact)
+    case.add(
+        new(
+            "data_quality",
+            source=name,
+            problem="second-hand",
+            subject="casefile",
+            severity="info",
+            text=f"The facts were read from {name} (SHA-256 {hashlib.sha256(data).hexdigest()}), which somebody could "
+            "have edited, not from the casefile it names.",
+        )
+    )
     machine = loaded.get("machine")
     case.machine = machine if isinstance(machine, str) else None
     return [case]

@@ -58,7 +58,7 @@ def test_share_of_the_list_when_tags_exceed_the_pool() -> None:
     [
         ("Thre", "object", "nt!ps"),
         ("Irp", "generic", "nt!io"),
-        ("CM99", "cache", "nt!cm"),
+        ("CM99", "reservation", "nt!cm"),
         ("Qzx1", "unknown", None),
     ],
 )

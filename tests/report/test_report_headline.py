@@ -47,7 +47,8 @@ def test_exhaustion_does_not_name_a_leak() -> None:
     base = report_cases.leak()
     verdict = replace(base.verdict, state="exhaustion", kind=UNKNOWN, holder=UNKNOWN, culprit=UNKNOWN)
     assert sentence(replace(base, verdict=verdict)) == (
-        "Nonpaged pool is exhausted: nonpaged pool is at 85.9 % of its maximum; what uses it up is not known."
+        "Nonpaged pool is exhausted: nonpaged pool is at 85.9 % of its maximum; "
+        "who uses it up is not shown by this debugger log."
     )
 
 
@@ -60,5 +61,5 @@ def test_healthy_says_what_was_looked_at() -> None:
 
 def test_inconclusive_says_what_is_missing() -> None:
     assert sentence(report_cases.inconclusive()) == (
-        "This triage dump cannot tell whether anything leaks: it holds no pool tags and no handles."
+        "This triage dump cannot tell whether anything leaks: nothing of pool tags and handles could be read from it."
     )

@@ -40,7 +40,6 @@ def test_leak_gives_figures_addresses_lines_and_commands() -> None:
         "demo.kind.handle-leak@2",
         "Only five threads were sampled.",
         "The vendor of xxxxxx.EXE.",
-        "demo.ptes@1",
         "22 further rows not shown; the JSON report has all.",
         "31 rules, SHA-256 c0ffee",
     ):

@@ -22,7 +22,7 @@ def case(*facts: dict[str, Any], **more: Any) -> Case:
 
 def test_a_fact_comes_back_as_it_was() -> None:
     fact = {"kind": "tag", "tag": "Irp ", "pool": "nonpaged", "allocs": 7, "frees": None, "source": "a.log:3"}
-    (found,) = case({**fact, "verify": "!poolused 2", "quality": "lower-bound", "quote": "Irp 7"}).facts
+    (found, _) = case({**fact, "verify": "!poolused 2", "quality": "lower-bound", "quote": "Irp 7"}).facts
     assert (found.id, dict(found.fields)) == ("tag:Irp :nonpaged", {"tag": "Irp ", "pool": "nonpaged", "allocs": 7})
     assert (found.source, found.verify, found.quality, found.quote) == (
         "a.log:3",
@@ -33,15 +33,19 @@ def test_a_fact_comes_back_as_it_was() -> None:
 
 
 def test_unknown_kinds_and_fields_are_kept() -> None:
-    first, second = case({"kind": "tag", "tag": "Thre", "colour": "red"}, {"kind": "weather", "sun": [1, 2]}).facts
+    first, second, _ = case({"kind": "tag", "tag": "Thre", "colour": "red"}, {"kind": "weather", "sun": [1, 2]}).facts
     assert first.fields["colour"] == "red"
     assert (second.kind, second.fields["sun"]) == ("weather", "[1, 2]")
 
 
 def test_conclusions_are_left_out_because_they_are_drawn_anew() -> None:
-    assert not case(
-        {"kind": "finding", "name": "culprit.process", "image": "a.exe"}, {"kind": "gap", "name": "x"}
-    ).facts
+    found = case({"kind": "finding", "name": "culprit.process", "image": "a.exe"}, {"kind": "gap", "name": "x"})
+    assert [fact.kind for fact in found.facts] == ["data_quality"]
+
+
+def test_facts_are_second_hand_and_say_so() -> None:
+    (note,) = case().of("data_quality")
+    assert note.get("problem") == "second-hand"
 
 
 def test_the_report_names_the_first_casefile() -> None:

@@ -27,7 +27,7 @@ class Target:
     places: dict[str, list[int]]
 
 
-def target(build: int, data: bytes, machine: Machine) -> Target:
+def target(data: bytes, machine: Machine) -> Target:
     """Find the places in a dump of type 6: header, page tables, list links, handle table leaves, tracker."""
     physical = machine.physical
     kept = physical.frames[~physical.left_out]
@@ -48,12 +48,12 @@ def target(build: int, data: bytes, machine: Machine) -> Target:
     return Target(machine, data, places)
 
 
-def cuts(found: Target) -> Iterator[tuple[str, bytes]]:
-    """The dump cut at each structure and at every 64 KB."""
-    ends = {*range(0, len(found.data), STEP)}
+def cuts(found: Target, step: int = STEP) -> Iterator[tuple[str, bytes]]:
+    """The dump cut at each structure and at every step, 64 KB unless said."""
+    ends = {*range(0, len(found.data), step)}
     for offsets in found.places.values():
-        ends |= {offset for offset in offsets[:: max(1, len(offsets) // 8)]}
-        ends |= {offset + 5 for offset in offsets[:: max(1, len(offsets) // 8)]}
+        some = offsets[:: max(1, len(offsets) // 8)]
+        ends |= {*some, *(offset + 5 for offset in some)}
     for end in sorted(ends):
         yield f"cut at {end:#x}", found.data[:end]
 

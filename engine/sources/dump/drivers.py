@@ -8,9 +8,9 @@ the 32-bit entry is rizin's dmp_driver_entry32.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ...builds import release_year
 from ...facts import Fact, address, new
 from . import version
-from .builds import release_year
 from .image import is_kernel_address
 from .triage import TriageDump
 

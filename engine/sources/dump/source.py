@@ -1,8 +1,9 @@
 """A crash dump in, a case out."""
 
+from ... import builds
 from ...errors import CasefileError
 from ...facts import Case, Casefile, Fact, address, new
-from . import bugchecks, builds
+from . import bugchecks
 from .container import (
     DUMP_TYPES,
     HEADER_ONLY,

@@ -7,8 +7,8 @@ the page counts of a partition stand and agree with the dump header and with eac
 
 from dataclasses import dataclass, field
 
+from ... import builds
 from ...facts import Case, Quality, Value, address, new
-from ..dump import builds
 from ..dump.container import DUMP_TYPES, PAGE
 from .kernel import Kernel
 from .partition import FIRST_PARTITION_BUILD, read_partition
@@ -203,9 +203,10 @@ def _memory(case: Case, report: Report, counters: Counters, ram: int | None, run
 
 def _pool(kernel: Kernel, case: Case, report: Report, pool: str, used: int, source: str, ram: int | None) -> None:
     maximum, limit = pool_limit(kernel, pool)
-    impossible = ram is not None and used > ram and pool == "nonpaged"
+    bound = ram if pool == "nonpaged" else maximum
+    impossible = bound is not None and used > bound
     if impossible:
-        text = f"The dump says {used:,} bytes of nonpaged pool are in use, more than the {ram:,} bytes of RAM."
+        text = f"The dump says {used:,} bytes of {pool} pool are in use, more than the {bound:,} bytes there can be."
         report.missing("pool", text, "impossible-counter")
     case.add(
         new(

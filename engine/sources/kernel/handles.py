@@ -107,6 +107,8 @@ def _held(
     # all or the lists known have fewer, the entries are the count.
     several = kernel.layout.offset("_HANDLE_TABLE", "HandleCount") is None
     counted = np.where(several & complete & ((first == walked) | (total < walked)), walked, total)
+    # Every leaf was walked: a stored count far beyond what stands there is damage, not handles.
+    counted = np.where(complete & (counted > 4 * walked + 1000), walked, counted)
     return Held(
         cid,
         processes,

@@ -52,7 +52,7 @@ def identify(path: Path) -> Identity | None:
 
 def _identity(file: BinaryIO, block: int, directory: int, block_map: int) -> Identity | None:
     blocks = -(-directory // block)
-    if not 4 <= directory <= _MAX_DIRECTORY or 4 * blocks > block * block:
+    if not 4 <= directory <= _MAX_DIRECTORY or 4 * blocks > block:
         return None
     file.seek(block_map * block)
     numbers = _numbers(file.read(4 * blocks))

@@ -361,7 +361,9 @@ def _pool_totals(kernel: Kernel, case: Case, report: Report, tracker: Tracker) -
         if pool in known or not total:
             continue
         maximum, limit = pool_limit(kernel, pool)
-        quality: Quality = "suspect" if tracker.quality == "suspect" else "lower-bound"
+        ram = kernel.header.ram_pages
+        doubtful = tracker.quality == "suspect" or tracker.impossible or (ram and total > ram * PAGE)
+        quality: Quality = "suspect" if doubtful else "lower-bound"
         used, source = total, f"sum of {STRUCT} bytes over {tracker.tables} tables"
         if pool in found:
             (used, source), quality = found[pool], "exact"

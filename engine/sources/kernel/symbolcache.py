@@ -36,7 +36,7 @@ def convert(path: Path, pdb: Pdb, cache: Path, progress: Callable[[str], None], 
     if not can_convert():
         raise ConversionError(f"{path} cannot be read without {EXTRA}")
     target = cache / pdb.name / f"{pdb.key}.json.xz"
-    progress(f"Converting {pdb.name}, a minute or more")
+    progress(f"Converting {pdb.name}, once, which takes minutes")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".triage-", dir=target.parent) as folder:

@@ -23,6 +23,16 @@ class Line:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Places with the bytes of a tag that lie in no module listed so far: the index of the note that says so, the tag,
+    and address and line of each place. A module list further down may hold them."""
+
+    note: int
+    tag: str
+    places: tuple[tuple[int, Line], ...]
+
+
 @dataclass(slots=True)
 class Log:
     """Collects what the parsers read. `name` is the file name used in sources (`name:line`).
@@ -34,6 +44,7 @@ class Log:
     facts: list[Fact] = field(default_factory=list)
     command: str = ""
     prompt: str = ""
+    unplaced: list[Unplaced] = field(default_factory=list)
 
     def add(
         self,

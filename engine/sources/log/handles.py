@@ -17,9 +17,10 @@ from ...facts import Quality
 from .block import Line, Log, Parser
 from .cursor import ADDRESS, is_prompt, output, recent
 from .holder import Holder, holder_of_histogram, holder_of_table
+from .numbers import count
 from .objects import HEAD as OBJECT_HEAD
 from .objects import ObjectText, merge_sample, read_object
-from .text import count, is_cut
+from .text import is_cut
 
 MAX_TYPES = 128
 """Rows of a type histogram; Windows 11 has some 70 object types."""
@@ -172,12 +173,26 @@ def _add_list(
     total = int(header["count"]) if header else None
     filtered = _FILTER.search(log.command) is not None
     whole = header is not None and not cut and not filtered
-    whole = whole and (entries == total or _TYPE_ASKED.search(log.command) is not None)
+    asked = _TYPE_ASKED.search(log.command) is not None
+    # A list of one type has no end mark: few entries of very many may be all of that type, or the beginning of them.
+    whole = whole and total is not None and (entries == total or (asked and 2 * entries >= total))
+    partial = not whole and not filtered and total is not None and entries < total
     quality: Quality = "exact" if whole else "lower-bound"
     kernel_table = bool(header and header["kernel"])
     if total is not None:
         command, names = owner.verify(), owner.fields()
-        log.add("handles", used, verify=command, quality="exact", type="*", count=total, kernel=kernel_table, **names)
+        shown = {name for name, _ in types}
+        log.add(
+            "handles",
+            used,
+            verify=command,
+            quality="exact",
+            type="*",
+            count=total,
+            kernel=kernel_table,
+            dominant_type=shown.pop() if len(shown) == 1 and partial else None,
+            **names,
+        )
     ended = _ended_processes(log) if any(name == "Process" for name, _ in types) else {}
     for (name, kernel_handle), kind in types.items():
         # A kernel handle belongs to the kernel whatever process is current, so that process is not named with it.

@@ -64,7 +64,8 @@ def holder_of_histogram(log: Log, total: int, *, kernel_debugger: bool) -> Holde
     if asked is not None:
         return asked
     if not kernel_debugger or _USER_PROMPT.match(log.prompt):
-        return Holder()
+        debugged = [fact for fact in processes if fact.verify == "|"]
+        return _holder(debugged[0]) if len(debugged) == 1 else Holder()
     alike = {fact.get("address"): fact for fact in processes if _agrees(fact, total)}
     if len(alike) == 1:
         return _holder(next(iter(alike.values())))

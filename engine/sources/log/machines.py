@@ -53,7 +53,7 @@ class Block:
 @dataclass(slots=True)
 class _Machine:
     identity: dict[str, Value] = field(default_factory=dict)
-    processes: set[tuple[Value, Value]] = field(default_factory=set)
+    processes: set[tuple[Value, ...]] = field(default_factory=set)
     facts: list[Fact] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
 
@@ -111,10 +111,12 @@ def partition(blocks: Iterable[Block]) -> list[_Machine]:
 def _owner(machines: list[_Machine], current: _Machine, block: Block, identity: Mapping[str, Value]) -> _Machine:
     """The machine a block belongs to; a new one is added to the list where it fits none."""
     if not identity:
-        shared = _addresses(block.facts)
-        if len(machines) == 1 or not shared or shared & current.processes:
+        shown = _addresses(block.facts)
+        if len(machines) == 1 or not shown or shown & current.processes:
             return current
-        return next((machine for machine in machines if shared & machine.processes), current)
+        # One process may be at the same place on two machines; of a machine just opened nothing else is known.
+        needed = 2 if current.anchored and not current.processes else 1
+        return next((machine for machine in machines if len(shown & machine.processes) >= needed), current)
     fits = not current.conflicts(identity)
     if fits and (len(machines) == 1 or current.proves(identity)):
         return current
@@ -171,9 +173,10 @@ def _is_system(fact: Fact) -> bool:
     return fact.int("pid") in (SYSTEM_PID, 8) and image in ("system", "")
 
 
-def _addresses(facts: Iterable[Fact]) -> set[tuple[Value, Value]]:
+def _addresses(facts: Iterable[Fact]) -> set[tuple[Value, ...]]:
+    """Pid, address and image of the processes in a block; machines that boot alike share the first two."""
     return {
-        (fact.fields["pid"], fact.fields["address"])
+        (fact.fields["pid"], fact.fields["address"], str(fact.get("image") or "").lower()[:14])
         for fact in facts
         if fact.kind == "process" and "pid" in fact.fields and "address" in fact.fields
     }

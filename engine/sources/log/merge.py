@@ -10,9 +10,13 @@ from dataclasses import replace
 from ...facts import Fact, Value, new
 from ...facts.fact import fact_id
 from ...facts.vocabulary import QUALITIES
+from .growth import growths
 
 _SNAPSHOTS = frozenset({"memory", "pool", "tag", "census"})
 """Kinds that are counters of one moment: two that differ are two moments."""
+
+_LIVING = frozenset({"process", "handles"})
+"""Kinds that change while a machine runs: of one process the later reading holds."""
 
 _LATEST = frozenset({"system", "claim"})
 """Kinds of which there is one; where two differ in a field the later reading holds."""
@@ -33,11 +37,12 @@ MOST_BYTES = 2**52
 
 def merged(facts: Iterable[Fact]) -> list[Fact]:
     """The facts of one machine, joined where they speak of the same thing, in the order first read."""
-    result: dict[str, Fact] = {}
+    result: dict[str, Fact] = {}  # growth pasted as a table stands; growth that can be worked out replaces it
     replaced: dict[str, list[Fact]] = {}
     notes: set[tuple[Value | None, ...]] = set()
     repeats: dict[str, int] = {}
-    for fact in _without_doubles(list(facts)):
+    believed, impossible_rows = _without_impossible_rows(list(facts))
+    for fact in _without_doubles(believed):
         if fact.kind == "data_quality":
             said = (fact.get("problem"), fact.get("subject"), fact.get("text"))
             if said in notes:
@@ -51,11 +56,29 @@ def merged(facts: Iterable[Fact]) -> list[Fact]:
         elif fact.kind in _SNAPSHOTS:
             result[fact.id] = better = fact if _weight(fact) >= _weight(known) else known
             replaced.setdefault(fact.kind, []).append(known if better is fact else fact)
+        elif fact.kind in _LIVING and _one_holder(known, fact):
+            result[fact.id] = joined(known, fact) if fact.kind == "process" else fact
         else:
             repeats[fact.id] = repeats.get(fact.id, 1) + 1
             result[f"{fact.id}\0{repeats[fact.id]}"] = fact
+    result.update((fact.id, fact) for fact in growths(believed))
     kept, impossible = _possible(list(result.values()))
-    return [*kept, *impossible, *(_replaced_note(kind, old) for kind, old in replaced.items())]
+    return [*kept, *impossible_rows, *impossible, *(_replaced_note(kind, old) for kind, old in replaced.items())]
+
+
+def _without_impossible_rows(facts: list[Fact]) -> tuple[list[Fact], list[Fact]]:
+    """The facts without rows of tags whose bytes are fewer than their allocations, and the notes of it: such a row was
+    cut, shifted or misread, and nothing in it can be believed."""
+    kept: list[Fact] = []
+    notes: list[Fact] = []
+    for fact in facts:
+        used, outstanding = fact.int("bytes"), fact.int("outstanding")
+        if fact.kind == "tag" and used is not None and outstanding is not None and used < outstanding:
+            text = f"{fact.text('tag')} reads {outstanding:,} allocations in {used:,} bytes; the row was left out."
+            notes.append(_note("impossible-counter", "tags", "warning", text, fact))
+        else:
+            kept.append(fact)
+    return kept, notes[:MAX_NOTES]
 
 
 def _possible(facts: list[Fact]) -> tuple[list[Fact], list[Fact]]:
@@ -139,6 +162,14 @@ def _same_image(first: Fact, second: Fact) -> bool:
     """Kernel image names are cut to 14 or 15 characters; other commands print them whole."""
     one, two = ((fact.text("image") or "").lower() for fact in (first, second))
     return one.startswith(two) or two.startswith(one)
+
+
+def _one_holder(first: Fact, second: Fact) -> bool:
+    """Whether two readings of one id are of one process at two moments. Lists that are cut say less, not later."""
+    if "pid" not in first.fields or not _same_image(first, second):
+        return False
+    whole = first.quality == second.quality == "exact"
+    return whole and first.get("kernel") == second.get("kernel")
 
 
 def _replaced_note(kind: str, old: list[Fact]) -> Fact:

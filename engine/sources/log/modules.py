@@ -10,15 +10,18 @@ which is in the time zone of the debugger.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from ...facts import Value, address
-from .block import Line, Log, Parser
-from .cursor import ADDRESS, output, recent
+from ...facts import Fact, Value, address
+from .block import Line, Log, Parser, Unplaced
+from .cursor import ADDRESS, RECENT, output, recent
 
 KERNEL = ("nt", "ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp")
+
+MAX_UNPLACED = 20
+"""Searches whose modules are looked for below."""
 
 MAX_DETAILS = 64
 """Lines under one module in a verbose list."""
@@ -200,32 +203,65 @@ def _is_search(log: Log, hits: list[tuple[int, str, str | None, str | None, Line
 
 
 def _add_hits(log: Log, hits: list[tuple[int, str, str | None, str | None, Line]]) -> None:
-    ranges = [
-        (int(base, 16), int(base, 16) + size, str(fact.get("name")))
-        for _, fact in recent(log, "module")
-        if (base := fact.text("base")) and (size := fact.int("size")) and not fact.flag("unloaded")
-    ]
-    groups: dict[tuple[str | None, str | None], list[Line]] = {}
+    ranges = _ranges(fact for _, fact in recent(log, "module"))
+    groups: dict[tuple[str | None, str | None], list[tuple[int, Line]]] = {}
     for where, _, module, section, line in hits:
-        name = module or next((name for low, high, name in ranges if low <= where < high), None)
-        groups.setdefault((name, section), []).append(line)
+        groups.setdefault((module or _module_at(where, ranges), section), []).append((where, line))
     tag = hits[0][1]
     for (name, section), found in groups.items():
-        if name is None:
-            text = f"{len(found):,} places with the bytes of {tag!r} lie in no module listed in this log."
-            log.note("not-recorded", "modules", text, found[0])
+        lines = [line for _, line in found]
+        if name is not None:
+            _add_tag_module(log, tag, name, section, lines)
             continue
-        log.add(
-            "tag_module",
-            found,
-            verify=f'!for_each_module s -a @#Base @#End "{tag}"',
-            tag=tag,
-            module=name,
-            hits=len(found),
-            section=section,
-            how="string scan",
-            plausible=False if name.lower().removesuffix(".exe") in KERNEL else None,
-        )
+        if len(log.unplaced) < MAX_UNPLACED:
+            log.unplaced.append(Unplaced(len(log.facts), tag, tuple(found)))
+        text = f"{len(found):,} places with the bytes of {tag!r} lie in no module listed in this log."
+        log.note("not-recorded", "modules", text, lines[0])
+
+
+def place_hits(log: Log) -> None:
+    """Find the modules of places that were found before the modules were listed, once the whole log is read. The first
+    module takes the place of the note."""
+    for unplaced in log.unplaced:
+        below = log.facts[unplaced.note :]
+        if any(fact.kind == "system" and "kernel_base" in fact.fields for fact in below):
+            continue  # behind a banner the modules may be those of another machine
+        ranges = _ranges([fact for fact in below if fact.kind == "module"][:RECENT])
+        groups: dict[str | None, list[Line]] = {}
+        for where, line in unplaced.places:
+            groups.setdefault(_module_at(where, ranges), []).append(line)
+        if None in groups:
+            continue
+        for name, lines in groups.items():
+            _add_tag_module(log, unplaced.tag, str(name), None, lines)
+        log.facts[unplaced.note] = log.facts.pop()
+    log.unplaced.clear()
+
+
+def _ranges(modules: Iterable[Fact]) -> list[tuple[int, int, str]]:
+    return [
+        (int(base, 16), int(base, 16) + size, str(fact.get("name")))
+        for fact in modules
+        if (base := fact.text("base")) and (size := fact.int("size")) and not fact.flag("unloaded")
+    ]
+
+
+def _module_at(where: int, ranges: list[tuple[int, int, str]]) -> str | None:
+    return next((name for low, high, name in ranges if low <= where < high), None)
+
+
+def _add_tag_module(log: Log, tag: str, name: str, section: str | None, lines: list[Line]) -> None:
+    log.add(
+        "tag_module",
+        lines,
+        verify=f'!for_each_module s -a @#Base @#End "{tag}"',
+        tag=tag,
+        module=name,
+        hits=len(lines),
+        section=section,
+        how="string scan",
+        plausible=False if name.lower().removesuffix(".exe") in KERNEL else None,
+    )
 
 
 PARSERS: tuple[Parser, ...] = (parse_modules, parse_string_scan)

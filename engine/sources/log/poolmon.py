@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 
 from .block import Line, Log, Parser
-from .text import count, is_cut
+from .numbers import WHOLE, count
+from .text import is_cut
 
 _MEMORY = re.compile(r"\s*Memory:\s*(?P<memory>\d{1,15})K\s+Avail:\s*(?P<available>\d{1,15})K\b", re.IGNORECASE)
 _COMMIT = re.compile(
@@ -14,9 +15,9 @@ _COMMIT = re.compile(
 )
 _CHANGE = r"(?:\s*\(\s*-?\d{1,15}\s*\))?"
 _ROW = re.compile(
-    rf"\s*(?P<tag>\S(?:.{{0,2}}\S)?)\s+(?P<pool>Nonp|Paged)\s+(?P<allocs>\d[\d,]{{0,24}}){_CHANGE}\s+"
-    rf"(?P<frees>\d[\d,]{{0,24}}){_CHANGE}\s+(?P<diff>-?\d[\d,]{{0,24}})\s+(?P<bytes>\d[\d,]{{0,24}}){_CHANGE}\s+"
-    rf"\d[\d,]{{0,24}}(?P<rest>.*)$",
+    rf"\s*(?P<tag>\S(?:.{{0,2}}\S)?)\s+(?P<pool>Nonp|Paged)\s+(?P<allocs>{WHOLE}){_CHANGE}\s+"
+    rf"(?P<frees>{WHOLE}){_CHANGE}\s+(?P<diff>-?{WHOLE})\s+(?P<bytes>{WHOLE}){_CHANGE}\s+"
+    rf"{WHOLE}(?![\d.,' ]*\d)(?P<rest>.*)$",
     re.IGNORECASE,
 )
 _COLUMNS = re.compile(r"[\s#]*Tag\s+Type\s+Allocs\s+Frees\s+Diff\s+Bytes", re.IGNORECASE)
@@ -96,6 +97,11 @@ def _add_pools(match: re.Match[str], line: Line, log: Log) -> None:
 def _add_tag(match: re.Match[str], pool: str, line: Line, log: Log) -> None:
     allocs, frees, diff, used = (count(match[name]) for name in ("allocs", "frees", "diff", "bytes"))
     if not (allocs or used) or diff < 0:
+        return
+    blanks = any(" " in match[name] for name in ("allocs", "frees", "diff", "bytes"))
+    if blanks and allocs - frees != diff:
+        text = f"The row of tag {match['tag']} was left out, as its numbers do not fit the columns."
+        log.note("not-understood", "tags", text, line, severity="warning")
         return
     driver = _DRIVER.search(match["rest"])
     log.add(

@@ -7,9 +7,10 @@ Old debuggers glue the description to the last number (`0        0UNKNOWN poolta
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .block import Line, Log, Parser
+from .numbers import count, joined
 from .text import is_cut
 
 _SIDES = re.compile(r"\s*(?:Session\s+)?(?:NonPaged|Paged)(?:\s+(?:NonPaged|Paged))?\s*$", re.IGNORECASE)
@@ -19,7 +20,12 @@ _COLUMNS = re.compile(
 )
 _SORTING = re.compile(r"\s*Sorting\s+by\s+(?P<how>\S.{0,60})$", re.IGNORECASE)
 _TITLE = re.compile(r"\s*(?:Session\s+)?Pool Used\s*:\s*$", re.IGNORECASE)
-_NUMBERS = re.compile(r"\s+(-?\d{1,20})")
+_NUMBERS = re.compile(r"\s+(-?(?:\d{1,3}(?:(?P<mark>[,.'])\d{3})(?:(?P=mark)\d{3}){0,6}(?!\d)|\d{1,20}))")
+_LEFT_OVER = re.compile(r"\s*[.,']?\d")
+_GROUP = re.compile(r" \d{3}(?!\d)|[.,']\d")
+"""What is left over of a number in groups."""
+
+_ROW_OF_FIGURES = re.compile(r"\s*\S.{0,3}\s+-?\d[\d.,' ]*\s")
 _UNKNOWN = re.compile(r"UNKNOWN pooltag '(?P<tag>.{4})'", re.IGNORECASE)
 _BINARY = re.compile(r"\s*,\s*Binary\s*:\s*(?P<owner>\S.{0,80})$", re.IGNORECASE)
 _BUS_1394 = re.compile(r"(?P<number>\d*?)(?P<bus>1394) [A-Z]")
@@ -40,6 +46,7 @@ class _Table:
     total: bool = False
     suspect: Line | None = None
     first: Line | None = None
+    unread: list[Line] = field(default_factory=list)
 
     @property
     def numbers(self) -> int:
@@ -65,10 +72,12 @@ def parse(lines: Sequence[Line], start: int, log: Log) -> int:
         if line.text:
             if is_cut(line.text):
                 table.cut = table.cut or line
-            elif (row := split_row(line.text, table.numbers)) is None:
-                break
-            else:
+            elif row := split_row(line.text, table.numbers):
                 _add(table, row, line, log)
+            elif _ROW_OF_FIGURES.match(line.text):
+                table.unread.append(line)
+            else:
+                break
             end = index + 1
             if table.total:
                 break
@@ -120,22 +129,39 @@ def _bare(lines: Sequence[Line], start: int) -> tuple[_Table, int] | None:
 
 
 def split_row(text: str, numbers: int) -> _Row | None:
-    """A row as tag, numbers and the rest. A tag may hold blanks and digits, so the longest one that leaves all the
-    numbers is taken; `numbers` is how many there are."""
+    """A row as tag, numbers and the rest; None where the columns do not come out. `numbers` is how many there are.
+
+    A tag may hold blanks and digits, so the longest one that leaves all the numbers is taken. Blanks may separate the
+    groups of a number: such a row has numbers left over, and comes out in one way only when they are joined.
+    """
     body = text.lstrip()
     width = 5 if body.startswith("TOTAL") else 4
     for length in range(min(width, len(body) - 1), 0, -1):
         if body[length - 1].isspace() or not body[length].isspace():
             continue
-        found: list[str] = []
-        at = length
-        while len(found) < numbers and (match := _NUMBERS.match(body, at)):
-            found.append(match.group(1))
-            at = match.end()
-        if len(found) == numbers:
-            last, rest = _unglued(found[-1], body[at:])
-            return _Row(body[:length], tuple(int(number) for number in [*found[:-1], last]), rest)
+        row = _numbers_of(body[:length], body[length:], numbers)
+        if row is None:
+            continue
+        if not _LEFT_OVER.match(row.rest) or _BUS_1394.match(row.rest.lstrip()):
+            return row
+        again = joined(body[length:])
+        if again == body[length:]:  # the description begins with a digit
+            return None if _GROUP.match(row.rest) else row
+        row = _numbers_of(body[:length], again, numbers)
+        return row if row and not _LEFT_OVER.match(row.rest) else None
     return None
+
+
+def _numbers_of(tag: str, text: str, numbers: int) -> _Row | None:
+    found: list[str] = []
+    at = 0
+    while len(found) < numbers and (match := _NUMBERS.match(text, at)):
+        found.append(match.group(1))
+        at = match.end()
+    if len(found) < numbers:
+        return None
+    last, rest = _unglued(found[-1], text[at:])
+    return _Row(tag, tuple(count(number) for number in [*found[:-1], last]), rest)
 
 
 def _unglued(number: str, rest: str) -> tuple[str, str]:
@@ -209,7 +235,11 @@ def _close(table: _Table, heading: Line, log: Log) -> None:
     if table.suspect:
         text = "A row of the tag list has counters that contradict one another (allocations, frees, difference)."
         log.note("impossible-counter", "tags", text, table.suspect, severity="warning")
-    if table.rows and (table.cut or (not table.total and table.rows < EXCERPT_ROWS)):
+    if table.unread:
+        rows = "A row" if len(table.unread) == 1 else f"{len(table.unread)} rows"
+        text = f"{rows} of the tag list could not be read, as its numbers do not fit the columns; left out."
+        log.note("not-understood", "tags", text, table.unread[0], severity="warning")
+    if table.rows and (table.cut or table.unread or (not table.total and table.rows < EXCERPT_ROWS)):
         rows = "1 tag" if table.rows == 1 else f"{table.rows} tags"
         text = f"The tag list is cut: {rows} of it are here. Each row stands, but tags may be missing."
         log.note("cut-list", "tags", text, table.cut or heading)

@@ -12,6 +12,7 @@ from . import (
     mex,
     modules,
     objects,
+    obtrace,
     pool,
     poolfind,
     poolmon,
@@ -22,6 +23,7 @@ from . import (
     system,
     tables,
     thread,
+    usermode,
     verifier,
     vm,
     zombies,
@@ -61,12 +63,14 @@ PARSERS: tuple[Parser, ...] = (
     *objects.PARSERS,
     *handles.PARSERS,
     *modules.PARSERS,
+    *obtrace.PARSERS,
     *stacks.PARSERS,
     *mex.PARSERS,
     *verifier.PARSERS,
     *zombies.PARSERS,
     *remarks.PARSERS,
     *errors.PARSERS,
+    *usermode.PARSERS,
     *tables.PARSERS,
 )
 """All parsers, the most particular shapes first: a line belongs to the first that takes it."""
@@ -175,8 +179,9 @@ def _keep(log: Log, known: int, first: Line, last: Line, progress: _Progress) ->
 
 
 def _note_rest(log: Log, progress: _Progress, lines: Sequence[Line]) -> None:
-    """Say how many more there were than are noted one by one."""
+    """Place what only the whole log tells, and say how many more notes there were than are made one by one."""
     known = len(log.facts)
+    modules.place_hits(log)
     more = progress.silent - MAX_NOTES
     if more > 0:
         log.note("not-understood", "log", f"The output of {more} more commands was not understood.", lines[-1])

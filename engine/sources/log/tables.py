@@ -1,8 +1,9 @@
 """Tables of tags as people paste them into tickets: markdown or blank-separated, with thousands separators, MB and
 percents. Their figures are rounded.
 
-The header names the columns in any order: `tag | delta over 4.91 days`, `Tag  NP_MB  share`, `Tag Allocs Frees Diff
-Bytes`. Without a header only lines that name their figures are read: `WCsc  874 alloc / 0 free / 874 live`.
+The header names the columns in any order and in English, German, French or Spanish: `tag | delta over 4.91 days`,
+`Tag  NP_MB  share`, `Tag Allocs Frees Diff Bytes`. Without a header only lines that name their figures are read:
+`WCsc  874 alloc / 0 free / 874 live`.
 """
 
 import re
@@ -10,19 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .block import Line, Log, Parser
-from .text import count
+from .numbers import WHOLE, count, decimal_mark, joined, read
 
 UNITS = {"b": 1, "byte": 1, "bytes": 1, "kb": 2**10, "kib": 2**10, "k": 2**10, "mb": 2**20, "mib": 2**20, "m": 2**20}
 UNITS |= {"gb": 2**30, "gib": 2**30, "g": 2**30}
 _UNIT = r"(?:bytes?|[KMG]i?B|[KMG])"
 _SPANS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0}
 
-_NUMBER = re.compile(
-    rf"\s*[~+]?\s?(?P<number>-?\d[\d,]{{0,25}}(?:\.\d{{1,6}})?)\s?(?P<unit>%|{_UNIT}\b)?", re.IGNORECASE
-)
+_MEASURE = re.compile(rf"\s?(?P<unit>%|(?:{_UNIT})(?![\w]))", re.IGNORECASE)
 _COUNTED = re.compile(
-    r"\s*[`'\"|]{0,2}(?P<tag>\S(?:.{0,2}\S)?)[`'\"|]{0,2}\s+(?P<allocs>\d[\d,]{0,24})\s*alloc\w{0,10}\s*[/,;|]\s*"
-    r"(?P<frees>\d[\d,]{0,24})\s*free\w{0,3}\s*(?:[/,;|]\s*(?P<live>\d[\d,]{0,24})\s*(?:live|diff|outstanding)\b)?",
+    rf"\s*[`'\"|]{{0,2}}(?P<tag>\S(?:.{{0,2}}\S)?)[`'\"|]{{0,2}}\s+(?P<allocs>{WHOLE})\s*alloc\w{{0,10}}\s*[/,;|]\s*"
+    rf"(?P<frees>{WHOLE})\s*free\w{{0,3}}\s*(?:[/,;|]\s*(?P<live>{WHOLE})\s*(?:live|diff|outstanding)\b)?",
     re.IGNORECASE,
 )
 _TOTAL = re.compile(
@@ -36,18 +35,33 @@ _CELL_TAG = re.compile(
     r"[\s*]*(?:[`'\"](?P<quoted>[^`'\"]{1,4})[`'\"]|(?P<bare>\S(?:.{0,2}\S)?)(?=[\s*]*$|\s+[(\[:-]))"
 )
 MAX_CELLS = 20
+MAX_ROWS_FOR_MARKS = 60
+"""Rows looked at for the mark of fractions."""
 
 _MEANINGS = (
-    ("growth", r"delta|growth|grown|increase|change|\bdiff over\b"),
-    ("skip", r"ratio|rate|per\b|/s\b|each|rank|\bavg|freed|peak|rows?$"),
-    ("share", r"share|%|percent|\bpct"),
-    ("bytes", r"bytes|\bused\b|(?:^|[_ (])[kmg]i?b(?:$|[_ )])|\bsize\b"),
-    ("allocs", r"alloc"),
-    ("frees", r"\bfrees?\b"),
-    ("outstanding", r"\bdiff\b|live|outstanding|\bcount\b|in use"),
-    ("pool", r"^(?:pool )?type$|^pool$"),
-    ("description", r"descri|owner|driver|meaning|component"),
+    ("growth", r"delta|growth|grown|increase|change|\bdiff over\b|zuwachs|zunahme|croissance|crecimiento"),
+    ("skip", r"\bratio|\brate|\bper\b|/s\b|each|rank|\bavg|freed|peak|rows?$|\bpro\b|\bje\b|\bpar\b|\bpor\b"),
+    ("share", r"share|%|percent|\bpct|anteil|prozent|pourcentage|porcentaje|^part$"),
+    ("allocs", r"alloc|zuordnung|zuweisung|belegungen|asignacion"),
+    ("frees", r"\bfrees?\b|freigabe|lib[eé]r|liberacion"),
+    (
+        "bytes",
+        r"bytes?\b|\bused\b|(?:^|[_ (])[kmg]i?b(?:$|[_ )])|(?:^|[ (])[kmg]?o(?:$|[ )])|\bsize\b|gr(?:ö|oe)(?:ß|ss)e|"
+        r"belegt|taille|octets|tama[ñn]o",
+    ),
+    ("outstanding", r"\bdiff\b|live|outstanding|\bcount\b|in use|differen[zc]|diff[eé]ren|anzahl|nombre|cantidad"),
+    ("pool", r"^(?:pool[ -]?)?(?:type?|typ|tipo|art)$|^pool$"),
+    ("description", r"descri|owner|driver|meaning|component|beschreibung|treiber|pilote|controlador"),
 )
+_NONPAGED = re.compile(
+    r"non-?\s?paged|(?:^|[_ ])npp?(?:$|[_ ])|nonp|nicht[ -]?ausgelagert|non[ -]?pagin|no[ -]?pagin", re.IGNORECASE
+)
+_PAGED = re.compile(r"paged|(?:^|[_ ])pp(?:$|[_ ])|ausgelagert|pagin", re.IGNORECASE)
+_COMMA_HEADERS = re.compile(
+    r"zuordnung|zuweisung|freigabe|differen[z]|anteil|größe|groesse|taille|octets|tama[ñn]o|asignacion|liber",
+    re.IGNORECASE,
+)
+"""Titles in a language that sets fractions apart by a comma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +82,53 @@ def parse_table(lines: Sequence[Line], start: int, log: Log) -> int:
     columns = _columns(text)
     if columns is None:
         return start
+    point = _point(text, lines[start + 1 : start + MAX_ROWS_FOR_MARKS])
     end, index, rows = start + 1, start + 1, 0
+    unread: list[Line] = []
     while index < len(lines):
         line = lines[index]
         if line.text and not _SEPARATOR.match(line.text):
-            if not _read_row(columns, line, log, "|" in text):
-                break
-            rows += 1
+            try:
+                if not _read_row(columns, point, line, log, "|" in text):
+                    break
+                rows += 1
+            except ValueError:
+                unread.append(line)
         if line.text:
             end = index + 1
         index += 1
+    if unread:
+        what = "A row" if len(unread) == 1 else f"{len(unread)} rows"
+        text = f"{what} of the pasted table of tags could not be read for certain; left out."
+        log.note("not-understood", "tags", text, unread[0], severity="warning")
     if rows == 0:
-        return start
+        return end if unread else start
     log.note("low-precision", "tags", f"A table of {rows} tags was pasted in; its figures are rounded.", lines[start])
     return end
 
 
+def _point(header: str, below: Sequence[Line]) -> str | None:
+    """The mark that sets fractions apart in this table, as far as it shows."""
+    found = decimal_mark(cell for line in below for cell in _cells(line.text)[1:])
+    return found or ("," if _COMMA_HEADERS.search(header) else None)
+
+
 def _cells(text: str, wanted: int = 0) -> list[str]:
+    """The cells of a line. Blanks in numbers are joined where single blanks separate the cells.
+
+    Raises ValueError where more figures are left than there are columns.
+    """
     if "|" in text:
         return [cell.strip() for cell in text.strip().strip("|").split("|")[:MAX_CELLS]]
     cells = [cell.strip() for cell in re.split(r"\s{2,}|\t", text.strip())[:MAX_CELLS]]
-    return cells if len(cells) >= max(wanted, 2) else text.split()[:MAX_CELLS]
+    if len(cells) >= max(wanted, 2):
+        return cells
+    cells = text.split()[:MAX_CELLS]
+    if wanted and len(cells) > wanted and cells[wanted][:1].isdigit():
+        cells = joined(text).split()[:MAX_CELLS]
+        if len(cells) > wanted and cells[wanted][:1].isdigit():
+            raise ValueError("more figures than columns")
+    return cells
 
 
 def _columns(text: str) -> list[_Column] | None:
@@ -108,9 +148,9 @@ def _column(header: str) -> _Column:
     meaning = next((meaning for meaning, pattern in _MEANINGS if re.search(pattern, text)), "skip")
     unit = re.search(rf"(?:^|[\s_(])(?P<unit>{_UNIT})(?:$|[\s)_])", text, re.IGNORECASE)
     pool = None
-    if re.search(r"non-?\s?paged|(?:^|[_ ])npp?(?:$|[_ ])|nonp", text):
+    if _NONPAGED.search(text):
         pool = "nonpaged"
-    elif re.search(r"paged|(?:^|[_ ])pp(?:$|[_ ])", text):
+    elif _PAGED.search(text):
         pool = "paged"
     span = _SPAN.search(text)
     seconds = float(span["number"]) * _seconds(span["unit"]) if span else None
@@ -121,25 +161,33 @@ def _seconds(unit: str) -> float:
     return next(seconds for name, seconds in _SPANS.items() if name.startswith(unit.rstrip("s")))
 
 
-def _read_row(columns: list[_Column], line: Line, log: Log, piped: bool) -> bool:
-    """Add the facts of one row; False where the line is not a row of this table."""
+def _read_row(columns: list[_Column], point: str | None, line: Line, log: Log, piped: bool) -> bool:
+    """Add the facts of one row; False where the line is not a row of this table.
+
+    Raises ValueError where a cell holds digits that are no number of its column, or cells are missing.
+    """
     if piped and "|" not in line.text:
+        return False
+    tag = _tag(columns, line.text)
+    if tag is None:
         return False
     cells = _cells(line.text, len(columns))
     if len(cells) < 2:
         return False
-    tag = pool = None
+    missing = any(column.meaning not in ("skip", "description") for column in columns[len(cells) :])
+    pool = None
     figures: dict[str, tuple[float, _Column]] = {}
     for column, cell in zip(columns, cells, strict=False):
-        if column.meaning == "tag":
-            match = _CELL_TAG.match(cell)
-            tag = (match["quoted"] or match["bare"]).ljust(4) if match else None
-        elif column.meaning == "pool":
-            pool = {"n": "nonpaged", "p": "paged"}.get(cell.lower()[:1])
-        elif column.meaning not in ("skip", "description") and (found := _figure(column, cell)) is not None:
+        if column.meaning == "pool":
+            pool = _pool(cell)
+        elif (
+            column.meaning not in ("tag", "skip", "description") and (found := _figure(column, cell, point)) is not None
+        ):
             figures[column.meaning] = (found, column)
-    if tag is None or not figures:
+    if not figures:
         return False
+    if missing:
+        raise ValueError("fewer cells than columns")
     growth = figures.pop("growth", None)
     if growth:
         _add_growth(tag, *growth, line, log)
@@ -161,13 +209,38 @@ def _read_row(columns: list[_Column], line: Line, log: Log, piped: bool) -> bool
     return True
 
 
-def _figure(column: _Column, cell: str) -> float | None:
-    """The number of a cell, in bytes where it is of bytes. A percent counts only in a column of shares."""
-    match = _NUMBER.match(cell.strip("`*"))
-    if match is None:
+def _tag(columns: list[_Column], text: str) -> str | None:
+    """The tag of a row; None where its cell holds none."""
+    at = next(index for index, column in enumerate(columns) if column.meaning == "tag")
+    try:
+        cells = _cells(text, len(columns))
+    except ValueError:  # the figures do not come out, which says nothing of the tag before them
+        cells = text.split()[:MAX_CELLS]
+    match = _CELL_TAG.match(cells[at]) if at < len(cells) else None
+    return (match["quoted"] or match["bare"]).ljust(4) if match else None
+
+
+def _pool(cell: str) -> str | None:
+    text = cell.strip("`* ")
+    if _NONPAGED.search(text) or text.lower() in ("n", "np"):
+        return "nonpaged"
+    return "paged" if _PAGED.search(text) or text.lower() in ("p", "pp") else None
+
+
+def _figure(column: _Column, cell: str, point: str | None) -> float | None:
+    """The number of a cell, in bytes where it is of bytes. A percent counts only in a column of shares.
+
+    Raises ValueError for digits that are no number of this column.
+    """
+    text = cell.strip("`*")
+    has_unit = re.search(rf"\d\s?(?:%|{_UNIT}\b)", text, re.IGNORECASE) is not None
+    fractions = column.meaning == "share" or column.unit is not None or has_unit
+    found = read(text, whole=not fractions, point=point)
+    if found is None:
         return None
-    number = float(match["number"].replace(",", ""))
-    unit = (match["unit"] or "").lower()
+    number, rest = found
+    measure = _MEASURE.match(rest)
+    unit = measure["unit"].lower() if measure else ""
     if column.meaning == "share":
         return number if 0 <= number <= 100 else None
     if unit == "%" or (number < 0 and column.meaning != "growth"):
@@ -231,7 +304,13 @@ def parse_total(lines: Sequence[Line], start: int, log: Log) -> int:
     match = _TOTAL.match(line.text) if "total" in line.text.lower() else None
     if match is None:
         return start
-    used = round(float(match["number"].replace(",", "")) * UNITS[match["unit"].lower()])
+    try:
+        found = read(match["number"].rstrip(), whole=False, point=None)
+    except ValueError:
+        return start
+    if found is None:
+        return start
+    used = round(found[0] * UNITS[match["unit"].lower()])
     pool = "paged" if match["pool"].lower() == "paged" else "nonpaged"
     log.add("pool", [line], verify="!vm", quality="rounded", type=pool, used_bytes=used)
     return start + 1

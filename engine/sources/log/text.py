@@ -152,8 +152,3 @@ def command_of(text: str) -> Command | None:
 def is_cut(text: str) -> bool:
     """Whether a line says that output is missing here: dots, [...], snip, Break."""
     return _CUT.match(text) is not None
-
-
-def count(text: str) -> int:
-    """A whole number with or without thousands separators."""
-    return int(text.replace(",", ""))

@@ -102,7 +102,7 @@ def _add_driver(
         )
         module = driver.rsplit(".", 1)[0]
         log.add("tag_module", used, verify=check, tag=name, module=module, hits=tag.blocks, how="verifier")
-    if total and quality != "exact":
+    if total and (quality != "exact" or len(tags) > 1):
         # The counters are of all tags together; they stand apart from the blocks that are listed.
         log.add(
             "unfreed",

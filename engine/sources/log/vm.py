@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .block import Line, Log, Parser
-from .text import count, is_cut
+from .numbers import WHOLE, count
+from .session import Sessions
+from .text import is_cut
 
 PAGE = 4096
 MAX_PAGES = 2**40
@@ -29,14 +31,14 @@ OLD_PAGED_PAGES = 175_000
 BELIEVABLE_COUNT = 2**40
 
 _ROW = re.compile(
-    r"\s*(?P<name>[A-Z][A-Za-z/ ]{2,40}?(?:\s+\d)?(?:\s+Usage)?)\s*:\s*(?P<pages>\d[\d,]{0,25})\s*"
-    r"\(\s*(?P<kb>\d[\d,]{0,25})\s*KB?\s*\)\s*$",
+    rf"\s*(?P<name>[A-Z][A-Za-z/ ]{{2,40}}?(?:\s+\d)?(?:\s+Usage)?)\s*:\s*(?P<pages>{WHOLE})\s*"
+    rf"\(\s*(?P<kb>{WHOLE})\s*KB?\s*\)\s*$",
     re.IGNORECASE,
 )
 _PAGE_FILE = re.compile(r"\s*(?:Page File:\s*(?P<path>\S.*)|(?P<unnamed>No Name for Paging File))\s*$", re.IGNORECASE)
 _PAGE_FILE_SIZE = re.compile(
-    r"\s*(?P<what>Current|Minimum):\s*(?P<size>\d[\d,]{0,25})\s*KB?\s+(?:Free Space|Maximum):\s*"
-    r"(?P<other>\d[\d,]{0,25})\s*KB?\s*$",
+    rf"\s*(?P<what>Current|Minimum):\s*(?P<size>{WHOLE})\s*KB?\s+(?:Free Space|Maximum):\s*"
+    rf"(?P<other>{WHOLE})\s*KB?\s*$",
     re.IGNORECASE,
 )
 _WARNING = re.compile(r"\s*\*{4,}\s*(?P<text>[^*\s](?:[^*]|\*(?!\*)){2,300}?)\s*\*{2,}\s*$")
@@ -44,7 +46,7 @@ _PERCENT = re.compile(r"\s*(?:Non)?Paged Pool Usage\s*:\s*\d{1,3}\s?%\s*$", re.I
 _HEADER = re.compile(r"\s*(?:\*{2,}\s*)?Virtual Memory Usage\s*(?:\*{2,})?\s*$", re.IGNORECASE)
 _PROCESS_HEADER = re.compile(r"\s*Pid\s+ImageName\s+Commit", re.IGNORECASE)
 _PROCESS = re.compile(
-    r"\s*(?P<pid>[0-9a-f]{1,8})\s+(?P<image>\S.{0,60}?)\s+(?P<kb>\d[\d,]{0,18})\s*Kb(?:\s+\d[\d,]{0,18}\s*Kb){0,3}\s*$",
+    rf"\s*(?P<pid>[0-9a-f]{{1,8}})\s+(?P<image>\S.{{0,60}}?)\s+(?P<kb>{WHOLE})\s*Kb(?:\s+{WHOLE}\s*Kb){{0,3}}\s*$",
     re.IGNORECASE,
 )
 _OLD_PROCESS = re.compile(
@@ -52,11 +54,6 @@ _OLD_PROCESS = re.compile(
     re.IGNORECASE,
 )
 _REGION = re.compile(r"\s*(?:System Region\s+Base Address|\w{2,30}\s*:\s*[0-9a-f]{8,16}\s+[0-9a-f]{6,16}\s*$)")
-_SESSION = re.compile(
-    r"\s*(?:Terminal Server Memory Usage By Session|Session Paged Pool Maximum|Session ID \d+ @|"
-    r"(?:Paged Pool|Commit) Usage:\s*\d+\s*Kb\s*$)",
-    re.IGNORECASE,
-)
 _ERROR = re.compile(r"\s*(?:Unimplemented error for \w+|Unable to (?:get|read) .{1,200})$", re.IGNORECASE)
 
 _SUBJECTS = (
@@ -119,6 +116,7 @@ class _Vm:
     seen: dict[str, tuple[int, int]] = field(default_factory=dict)
     extra: dict[str, list[Line]] = field(default_factory=lambda: {"nonpaged": [], "paged": []})
     page_files: list[tuple[bool, int, int]] = field(default_factory=list)
+    sessions: Sessions = field(default_factory=Sessions)
     named: bool = False
     old: bool = False
     """Per-pool rows or percent lines as debuggers printed them up to Server 2003."""
@@ -168,6 +166,8 @@ def _take(vm: _Vm, line: Line, log: Log) -> bool:
     text = line.text
     if row := _ROW.match(text):
         return _take_row(vm, row, line, log)
+    if vm.sessions.take(line):
+        return True
     if "*" in text:
         return _take_warning(vm, line, log) or _HEADER.match(text) is not None
     if _PERCENT.match(text):
@@ -191,9 +191,7 @@ def _take(vm: _Vm, line: Line, log: Log) -> bool:
     if _ERROR.match(text):
         log.note("debugger-error", "memory", f"The debugger says: {text.strip()}.", line, severity="warning")
         return True
-    return bool(_HEADER.match(text) or _PROCESS_HEADER.match(text) or _REGION.match(text)) or bool(
-        _SESSION.match(text) or is_cut(text)
-    )
+    return bool(_HEADER.match(text) or _PROCESS_HEADER.match(text) or _REGION.match(text) or is_cut(text))
 
 
 def _take_row(vm: _Vm, match: re.Match[str], line: Line, log: Log) -> bool:
@@ -242,7 +240,7 @@ def _take_warning(vm: _Vm, line: Line, log: Log) -> bool:
     subject = _subject(text)
     if subject is None:
         return False
-    figure = re.match(r"(\d[\d,]{0,25})\s", text)
+    figure = re.match(rf"({WHOLE})\s", text)
     number = count(figure.group(1)) if figure else None
     if number is not None and number >= BELIEVABLE_COUNT:
         number = None
@@ -255,6 +253,7 @@ def _emit(vm: _Vm, log: Log) -> None:
     _emit_memory(vm, log)
     limit = _emit_nonpaged(vm, log)
     _emit_paged(vm, log, limit)
+    vm.sessions.emit(log)
     ram = vm.rows.get("physical memory")
     limits = {"fixed": "fixed", "dynamic": "dynamic", "none": "dynamic"}.get(limit or "")
     if ram or limits:

@@ -3,7 +3,7 @@
     11995: FxPoolDump - FxPoolDump: NonPagedBytes 136, PagedBytes 0, NonPagedAllocations 1, PagedAllocations 0, ...
     11996: FxPoolDump - FX_POOL 0xFFFFCF0F92C95E48 leaked non-paged memory alloc 0xFFFFCF0FB5044A50
 
-gives an `unfreed` fact. The driver is not in these lines and stays unknown.
+gives an `unfreed` fact. The driver is not in these lines; it is known where the command `!wdflogdump` names it.
 """
 
 import re
@@ -29,6 +29,9 @@ _LEAKED = re.compile(r".{0,40}FX_POOL \S+ leaked (?:non-)?paged memory alloc\b")
 _POOL_STATS = re.compile(r"(?:## )?\s*FxDriverGlobals [0-9a-fA-F`]+ pool stats")
 _DRIVER_TAG = re.compile(r"\s*Driver Tag: '(?P<tag>.{4})'")
 _USAGE_COMMAND = re.compile(r"!(?:wdfkd\.)?wdfpoolusage\s+(?P<driver>[A-Za-z_]\w{0,63})", re.IGNORECASE)
+_LOG_COMMAND = re.compile(
+    r"!(?:wdfkd\.)?wdflogdump\s+(?P<driver>[A-Za-z_]\w{0,63})(?:\.(?:sys|dll))?(?:\s|$)", re.IGNORECASE
+)
 _CALLBACK = re.compile(
     r"\s*\+0x[0-9a-fA-F]{1,5}\s+m_\w{0,40}Callback\w{0,40}\s*:\s*(?:0x)?[0-9a-fA-F`]+\s.{0,120}?"
     r"(?P<module>[A-Za-z_][\w.-]{0,63})!\w"
@@ -52,16 +55,24 @@ def parse_unload(lines: Sequence[Line], start: int, log: Log) -> int:
         end = index + 1
     allocations = int(match["nonpaged_allocs"]) + int(match["paged_allocs"])
     if allocations:
+        named = _LOG_COMMAND.match(log.command.strip())
         log.add(
             "unfreed",
             used,
-            verify="!wdfkd.wdflogdump",
+            verify="!wdfkd.wdflogdump" + (f" {named['driver']}" if named else ""),
+            driver=_file(named["driver"], log.command) if named else None,
             allocations=allocations,
             bytes=int(match["nonpaged"]) + int(match["paged"]),
             unloaded=True,
             checker="wdf",
         )
     return end
+
+
+def _file(name: str, command: str) -> str:
+    """The file of a driver named without its extension, as `!wdflogdump` takes it (Windows driver documentation); of
+    drivers in user mode, which options tell, the extension is not known."""
+    return name if " -" in command else f"{name}.sys"
 
 
 def parse_pool_usage(lines: Sequence[Line], start: int, log: Log) -> int:
@@ -73,7 +84,8 @@ def parse_pool_usage(lines: Sequence[Line], start: int, log: Log) -> int:
         if tag is None:
             continue
         if named := _USAGE_COMMAND.match(log.command.strip()):
-            log.add("tag_module", [line], verify=log.command.strip(), tag=tag["tag"], module=named["driver"], how="wdf")
+            how, command = "framework object", log.command.strip()
+            log.add("tag_module", [line], verify=command, tag=tag["tag"], module=named["driver"], how=how)
         return index + 1
     return start + 1
 
@@ -93,7 +105,7 @@ def parse_callback(lines: Sequence[Line], start: int, log: Log) -> int:
     if asked is None or tag is None:
         return start
     check = asked.group().strip()
-    log.add("tag_module", [lines[start]], verify=check, tag=tag, module=match["module"], hits=1, how="wdf")
+    log.add("tag_module", [lines[start]], verify=check, tag=tag, module=match["module"], hits=1, how="framework object")
     return start + 1
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from ...facts import Quality
 from .block import Line, Log, Parser
 from .cursor import output
-from .text import count, is_cut
+from .numbers import count
+from .text import is_cut
 
 _NUMBER = r"\d[\d,]{0,15}"
 _HELD = re.compile(

@@ -1,15 +1,14 @@
 """Every build, a small machine: all facts against the scenario's own figures."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from forged import read, small_machine
 from synth.layouts import BUILDS
 from synth.machine import Machine
 
 from dumptriage.facts import Case
 
-MachineOf = Callable[[int], Machine]
 PAGE = 4096
 
 
@@ -20,15 +19,13 @@ def build(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="module")
-def truth(build: int, machine: MachineOf) -> Machine:
-    return machine(build)
+def truth(build: int) -> Machine:
+    return small_machine(build)
 
 
 @pytest.fixture(scope="module")
-def case(truth: Machine, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    from conftest import facts_of
-
-    return facts_of(truth.dump(tmp_path_factory.mktemp("dump") / "forged.dmp").read_bytes())
+def case(truth: Machine) -> Case:
+    return read(truth)
 
 
 def test_processes(truth: Machine, case: Case) -> None:

@@ -1,15 +1,14 @@
 """What goes wrong with a reader that takes the obvious way: one test per trap."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Read, facts_of
+from forged import dump_of, facts_of, read, small_machine
 from synth.dumpfile import FULL
 from synth.layouts import layout
-from synth.machine import Machine, forge
+from synth.machine import forge
 from synth.memory import PAGED_OUT, UNMAPPED
 from synth.scenario import DeadThreads, Handles, Process, Scenario, Tag, Threads, small
 from synth.symbols import PDB
@@ -19,7 +18,6 @@ from dumptriage.knowledge import load_knowledge
 from dumptriage.sources import read as read_casefile
 from dumptriage.triage import diagnose, shipped_rulebook
 
-MachineOf = Callable[[int], Machine]
 ALL = (2195, 2600, 3790, 7601, 9600, 14393, 17763, 19041, 20348, 22000, 26100)
 
 
@@ -32,21 +30,21 @@ def tags_of(case: Case) -> dict[tuple[object, object], tuple[object, ...]]:
 
 @pytest.mark.parametrize("build", [2600, 7601, 19041])
 @pytest.mark.parametrize("size", [513, 1025, 2049, 4097])
-def test_tracker_table_has_two_to_the_n_plus_one_entries(build: int, size: int, read: Read) -> None:
+def test_tracker_table_has_two_to_the_n_plus_one_entries(build: int, size: int) -> None:
     made = forge(small(build, tracker_size=size))
     assert tags_of(read(made)) == made.truth.tags
 
 
 @pytest.mark.parametrize("build", [3790, 7601, 14393, 19041, 26100])
 @pytest.mark.parametrize("processors", [1, 3, 16])
-def test_only_the_sum_over_the_processors_means_something(build: int, processors: int, read: Read) -> None:
+def test_only_the_sum_over_the_processors_means_something(build: int, processors: int) -> None:
     made = forge(small(build, processors=processors))
     found = tags_of(read(made))
     assert found == made.truth.tags
     assert all(isinstance(nbytes, int) and nbytes >= 0 for _, _, nbytes in found.values())
 
 
-def test_tags_of_the_expansion_table_only(read: Read) -> None:
+def test_tags_of_the_expansion_table_only() -> None:
     many = tuple(Tag(f"Xp{number:02}", (900 + number, 800, 100 * 0x40), expansion=True) for number in range(30))
     made = forge(small(19041, tags=many))
     found = tags_of(read(made))
@@ -54,14 +52,14 @@ def test_tags_of_the_expansion_table_only(read: Read) -> None:
 
 
 @pytest.mark.parametrize("build", [2195, 2600, 3790, 7601, 17763])
-def test_freed_blocks_with_their_tag_still_in_place_are_not_counted(build: int, read: Read) -> None:
+def test_freed_blocks_with_their_tag_still_in_place_are_not_counted(build: int) -> None:
     made = forge(small(build, tags=(Tag("AcFl", (9_000, 8_400, 0), blocks=(600, 0x60), freed_blocks=250),)))
     (census,) = read(made).where("census", tag="AcFl", pool="nonpaged")
     assert census.get("blocks") == 600
 
 
 @pytest.mark.parametrize("build", [2195, 3790, 7601, 19041])
-def test_blocks_in_large_pages_are_counted_once(build: int, read: Read) -> None:
+def test_blocks_in_large_pages_are_counted_once(build: int) -> None:
     made = forge(small(build, large_pool=True, dead_threads=(DeadThreads(1200, 2_000, references=1),)))
     case = read(made, FULL)
     for tag in ("Thre", "AcFl"):
@@ -72,7 +70,7 @@ def test_blocks_in_large_pages_are_counted_once(build: int, read: Read) -> None:
 
 
 @pytest.mark.parametrize("build", [14393, 19041, 26100])
-def test_a_stored_type_byte_of_zero_is_an_object_like_any_other(build: int, read: Read) -> None:
+def test_a_stored_type_byte_of_zero_is_an_object_like_any_other(build: int) -> None:
     wanted = (Handles("Event", 3_000),)
     people = (Process(4, "System", 0), Process(1200, "agent.exe", handles=wanted))
     made = forge(small(build, processes=people, dead_threads=(), modules=(), unloaded=()))
@@ -81,7 +79,7 @@ def test_a_stored_type_byte_of_zero_is_an_object_like_any_other(build: int, read
 
 
 @pytest.mark.parametrize("build", ALL)
-def test_live_threads_do_not_count_as_ended(build: int, read: Read) -> None:
+def test_live_threads_do_not_count_as_ended(build: int) -> None:
     """On a live thread the bytes of ExitTime are a list head and never zero."""
     people = (Process(8 if build == 2195 else 4, "System", 0), Process(1200, "busy.exe", threads=(Threads(400),)))
     made = forge(small(build, processes=people, dead_threads=(), modules=()))
@@ -90,7 +88,7 @@ def test_live_threads_do_not_count_as_ended(build: int, read: Read) -> None:
     assert {fact.get("pid"): fact.get("threads") for fact in case.of("process")}[1200] == 400
 
 
-def leaf_case(build: int, state: str, leaf: int, read: Read) -> tuple[Case, int, int]:
+def leaf_case(build: int, state: str, leaf: int) -> tuple[Case, int, int]:
     """A table with 4,000 handles and one leaf out: the case, all handles, those in the other leaves."""
     people = (
         Process(8 if build == 2195 else 4, "System", 0),
@@ -103,8 +101,8 @@ def leaf_case(build: int, state: str, leaf: int, read: Read) -> tuple[Case, int,
 
 
 @pytest.mark.parametrize("build", [2600, 3790, 7601, 9600, 19041])
-def test_a_leaf_in_the_page_file_is_said_and_not_made_up(build: int, read: Read) -> None:
-    case, total, rest = leaf_case(build, "leaves_paged_out", 3, read)
+def test_a_leaf_in_the_page_file_is_said_and_not_made_up(build: int) -> None:
+    case, total, rest = leaf_case(build, "leaves_paged_out", 3)
     (process,) = case.where("process", pid=1200)
     assert process.get("handle_count") == total
     (events,) = case.where("handles", pid=1200, type="Event")
@@ -114,9 +112,9 @@ def test_a_leaf_in_the_page_file_is_said_and_not_made_up(build: int, read: Read)
 
 
 @pytest.mark.parametrize("build", [2600, 3790, 7601, 19041])
-def test_a_leaf_in_transition_is_read_or_said(build: int, read: Read) -> None:
+def test_a_leaf_in_transition_is_read_or_said(build: int) -> None:
     """The entry is invalid but names a page in memory: to read it is right, and so is to say that it was left out."""
-    case, total, rest = leaf_case(build, "leaves_in_transition", 3, read)
+    case, total, rest = leaf_case(build, "leaves_in_transition", 3)
     (process,) = case.where("process", pid=1200)
     assert process.get("handle_count") == total
     (events,) = case.where("handles", pid=1200, type="Event")
@@ -126,7 +124,7 @@ def test_a_leaf_in_transition_is_read_or_said(build: int, read: Read) -> None:
 
 
 @pytest.mark.parametrize("state", [PAGED_OUT, UNMAPPED])
-def test_absent_image_sections_are_not_in_this_dump(state: int, read: Read) -> None:
+def test_absent_image_sections_are_not_in_this_dump(state: int) -> None:
     scenario = small(7601)
     modules = tuple(replace(m, states={"PAGE": state}) if m.name == "acmeflt.sys" else m for m in scenario.modules)
     case = read(replace(scenario, modules=modules))
@@ -136,7 +134,7 @@ def test_absent_image_sections_are_not_in_this_dump(state: int, read: Read) -> N
 
 
 @pytest.mark.parametrize("build", [9600, 14393, 19041, 22000])
-def test_an_encoded_debugger_data_block_gives_no_wrong_fact(build: int, read: Read) -> None:
+def test_an_encoded_debugger_data_block_gives_no_wrong_fact(build: int) -> None:
     """Without symbols it cannot be decoded: what is found by other ways is right, the rest is missing."""
     made = forge(small(build, encoded_debugger_data=True))
     case = read(made)
@@ -147,7 +145,7 @@ def test_an_encoded_debugger_data_block_gives_no_wrong_fact(build: int, read: Re
 
 
 @pytest.mark.parametrize("build", sorted(set(PDB) - {7601}))
-def test_an_encoded_debugger_data_block_is_decoded_with_symbols(build: int, read: Read, shared: Path) -> None:
+def test_an_encoded_debugger_data_block_is_decoded_with_symbols(build: int, shared: Path) -> None:
     made = forge(small(build, encoded_debugger_data=True))
     case = read(made, symbols=(str(shared / "symbols"),))
     assert tags_of(case) == made.truth.tags
@@ -155,7 +153,7 @@ def test_an_encoded_debugger_data_block_is_decoded_with_symbols(build: int, read
 
 
 @pytest.mark.parametrize("build", [17763, 19041, 20348])
-def test_with_symbols_10_and_later_have_their_counters(build: int, read: Read, shared: Path) -> None:
+def test_with_symbols_10_and_later_have_their_counters(build: int, shared: Path) -> None:
     case = read(small(build), symbols=(str(shared / "symbols"),))
     counters = small(build).counters
     memory, pools = case.one("memory"), {fact.get("type"): fact for fact in case.of("pool")}
@@ -167,13 +165,15 @@ def test_with_symbols_10_and_later_have_their_counters(build: int, read: Read, s
 
 
 @pytest.mark.parametrize("build", [7601, 19041])
-def test_exact_symbols_and_embedded_layouts_agree(build: int, machine: MachineOf, read: Read, shared: Path) -> None:
+def test_exact_symbols_and_embedded_layouts_agree(build: int, shared: Path) -> None:
     kinds = ("process", "handles", "tag", "object_type", "dead_objects", "module", "census")
 
     def essence(case: Case) -> list[tuple[str, object]]:
         return [(fact.id, sorted(fact.fields.items())) for kind in kinds for fact in case.of(kind)]
 
-    assert essence(read(machine(build), symbols=(str(shared / "symbols"),))) == essence(read(machine(build)))
+    assert essence(read(small_machine(build), symbols=(str(shared / "symbols"),))) == essence(
+        read(small_machine(build))
+    )
 
 
 def healthy(build: int) -> Scenario:
@@ -196,7 +196,7 @@ def test_zombies_on_a_healthy_machine_are_no_leak(build: int, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("build", [9600, 14393, 19041])
-def test_the_pointer_count_of_samples_is_told_apart_from_references(build: int, read: Read) -> None:
+def test_the_pointer_count_of_samples_is_told_apart_from_references(build: int) -> None:
     """Objects kept by handles alone: their biased pointer count is no sign of references."""
     case = read(small(build))
     (threads,) = case.where("dead_objects", type="Thread")
@@ -205,10 +205,10 @@ def test_the_pointer_count_of_samples_is_told_apart_from_references(build: int, 
     assert int(str(sample.get("pointer_count"))) > 0x7000
 
 
-def test_the_forger_splits_figures_so_that_single_tables_are_negative(machine: MachineOf, tmp_path: Path) -> None:
+def test_the_forger_splits_figures_so_that_single_tables_are_negative() -> None:
     """What the tests above rest on: the first processor's table has byte counts below zero."""
-    made = machine(19041)
-    raw = made.dump(tmp_path / "forged.dmp").read_bytes()
+    made = small_machine(19041)
+    raw = dump_of(made)
     at = layout(19041).at("_POOL_TRACKER_TABLE.NonPagedBytes")
     rows = [match.start() for match in re.finditer(re.escape(b"Irp \0\0\0\0"), raw)]
     assert min(int.from_bytes(raw[row + at : row + at + 8], "little", signed=True) for row in rows) < 0

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Read
+from forged import read, small_machine
 from synth.dumpfile import BITMAP_FULL, BITMAP_KERNEL, FULL
 from synth.machine import Machine
 from synth.memory import PAGE
@@ -36,7 +36,6 @@ for frame in json.load(sys.stdin):
     total.update(bytes(dump.read_physical_page(frame * 4096)))
 print(json.dumps([int(dump.type), dump.directory_table_base, len(dump.pages), total.hexdigest()]))
 """
-MachineOf = Callable[[int], Machine]
 
 
 def run(code: str, *arguments: str, text: str = "") -> str:
@@ -55,12 +54,12 @@ def need(module: str) -> None:
 
 @pytest.fixture(scope="module", params=sorted(PDB))
 def seen(
-    request: pytest.FixtureRequest, machine: MachineOf, shared: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, shared: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Machine, Callable[[str], list[dict[str, Any]]]]:
     """A machine and the rows volatility3's plugins give for its dump: type 1, of 9600 and 19041 type 5."""
     need("volatility3")
     folder = tmp_path_factory.mktemp("oracle")
-    made = machine(request.param)
+    made = small_machine(request.param)
     path = made.dump(folder / "forged.dmp", BITMAP_FULL if request.param in (9600, 19041) else FULL)
 
     def plugin(name: str) -> list[dict[str, Any]]:
@@ -86,7 +85,7 @@ def test_volatility_sees_the_same_modules(seen: Seen) -> None:
     assert {(row["Name"], row["Base"] & (1 << 48) - 1, row["Size"]) for row in plugin("modules.Modules")} == wanted
 
 
-def test_volatility_sees_the_same_handles(seen: Seen, read: Read) -> None:
+def test_volatility_sees_the_same_handles(seen: Seen) -> None:
     """It drops handles to objects whose stored type byte is 0, about one in 256 on Windows 10 and later, and keys
     without a control block.
     """
@@ -113,9 +112,9 @@ def test_volatility_sees_the_same_big_allocations(seen: Seen) -> None:
 
 @pytest.mark.parametrize("kind", [FULL, BITMAP_FULL, BITMAP_KERNEL])
 @pytest.mark.parametrize("build", [7601, 19041, 26100])
-def test_kdmp_parser_sees_the_same_bytes(build: int, kind: int, machine: MachineOf, tmp_path: Path) -> None:
+def test_kdmp_parser_sees_the_same_bytes(build: int, kind: int, tmp_path: Path) -> None:
     need("kdmp_parser")
-    made = machine(build)
+    made = small_machine(build)
     path = made.dump(tmp_path / "forged.dmp", kind)
     frames = made.physical.frames[~made.physical.left_out]
     wanted = hashlib.sha256(made.physical.pages[~made.physical.left_out].tobytes()).hexdigest()

@@ -1,11 +1,8 @@
 """Dump types 1, 2, 5 and 6 of one machine hold the same facts."""
 
-from collections.abc import Callable
-
 import pytest
-from conftest import Read
+from forged import read, small_machine
 from synth.dumpfile import BITMAP_FULL, BITMAP_KERNEL, FULL, KERNEL
-from synth.machine import Machine
 
 from dumptriage.facts import Case
 
@@ -17,8 +14,8 @@ def essence(case: Case) -> list[tuple[str, object]]:
 
 
 @pytest.mark.parametrize("build", [2195, 3790, 7601, 19041])
-def test_same_facts_from_every_type(build: int, machine: Callable[[int], Machine], read: Read) -> None:
-    wanted = essence(read(machine(build), FULL))
+def test_same_facts_from_every_type(build: int) -> None:
+    wanted = essence(read(small_machine(build), FULL))
     assert len(wanted) > 100
     for kind in (KERNEL, BITMAP_FULL, BITMAP_KERNEL):
-        assert essence(read(machine(build), kind)) == wanted
+        assert essence(read(small_machine(build), kind)) == wanted

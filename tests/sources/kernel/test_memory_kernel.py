@@ -234,7 +234,13 @@ def test_exact_symbols_are_found_by_the_pdbs_name() -> None:
     found = kernel(machine("x64"))
     assert found.pdb is not None
     assert (found.pdb.name, found.pdb.key) == ("ntkrnlmp.pdb", f"{KEY}-2")
-    assert any(f"{KEY}-2.json.xz" in line for line in describe(found))
+    lines = describe(found)
+    assert any(f"{KEY}-2.json.xz" in line for line in lines)
+    assert any(f"ntkrnlmp.pdb/{KEY}2/ntkrnlmp.pdb" in line for line in lines)
+    assert [line.partition(" in ")[0] for line in lines if line.startswith("looked")] == [
+        "looked for: symbol table",
+        "looked for: PDB",
+    ]
 
 
 @pytest.mark.parametrize("shift", [0, 0x10])

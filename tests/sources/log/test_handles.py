@@ -125,7 +125,7 @@ def test_a_whole_list_is_exact() -> None:
     ("text", "quality"),
     [
         (LIST.replace("with 3 entries", "with 300 entries"), "lower-bound"),
-        (f"kd> !handle 0 3 ffffa604f24ec040 Thread\n{LIST.replace('with 3 entries', 'with 300 entries')}", "exact"),
+        (f"kd> !handle 0 3 ffffa604f24ec040 Thread\n{LIST.replace('with 3 entries', 'with 5 entries')}", "exact"),
         (f"{LIST}...\n", "lower-bound"),
         (f"kd> !mex.grep -A 4 Thread !handle 0 3\n{LIST}", "lower-bound"),
         (LIST.split("in use\n")[1], "lower-bound"),
@@ -175,3 +175,25 @@ def test_real_samples(shared: Path) -> None:
     (files,) = of(log, "handles")
     assert (files.get("type"), files.quality, files.get("pid")) == ("File", "lower-bound", None)
     assert not any(fact.get("name") for fact in of(log, "sample"))
+
+
+@pytest.mark.parametrize(
+    ("entries", "dominant"),
+    [(["Event", "Event"], "Event"), (["Event", "File"], None)],
+)
+@pytest.mark.parametrize(("command", "end"), [("!handle", "...\n"), ("!handle 0 3 ffffb58a86d2c080 Event", "")])
+def test_the_type_of_all_entries_shown_of_a_cut_list(
+    entries: list[str], dominant: str | None, command: str, end: str
+) -> None:
+    text = "Handle table at ffffe001b2c3d4c0 with 1398221 entries in use\n\n"
+    for number, name in enumerate(entries, 4):
+        text += f"00{number}0: Object: ffffb58a79f83a{number}0  GrantedAccess: 001f0003 Entry: ffffe001b2c48450\n"
+        text += f"Object: ffffb58a79f83a{number}0  Type: (ffffb58a7a4b9640) {name}\n"
+        text += (
+            f"    ObjectHeader: ffffb58a79f839e{number} (new version)\n        HandleCount: 1  PointerCount: 32764\n\n"
+        )
+    facts = of(read(text + end, handles.PARSERS, command=command), "handles")
+    assert [(fact.get("count"), fact.get("dominant_type")) for fact in facts if fact.get("type") == "*"] == [
+        (1398221, dominant)
+    ]
+    assert {fact.quality for fact in facts if fact.get("type") != "*"} == {"lower-bound"}

@@ -160,3 +160,19 @@ def test_too_many_machines_are_refused() -> None:
 def test_an_empty_log_is_an_empty_case() -> None:
     (case,) = to_cases([], CASEFILE)
     assert not case.facts
+
+
+@pytest.mark.parametrize("image", ["other.exe", "a.exe"])
+def test_one_process_at_the_same_place_is_of_the_machine_just_opened(image: str) -> None:
+    script = Script().banner("fffff8054d200000").vm(2**33).add(_process(100, "a.exe", "a1"))
+    script.banner("fffff80766000000", processors=4).vm(2**34).add(_process(100, image, "a1"))
+    first, second = script.cases()
+    assert [fact.get("image") for fact in first.of("process")] == ["a.exe"]
+    assert [fact.get("image") for fact in second.of("process")] == [image]
+
+
+def test_another_image_at_the_same_place_is_another_process() -> None:
+    script = Script().vm(2**33).processes(SYSTEM_A, "a1").vm(2**34).processes(SYSTEM_B, "b1")
+    first, second = script.add(_process(100, "other.exe", "a1")).tag("Abcd").cases()
+    assert (tags(first), tags(second)) == ([], ["Abcd"])
+    assert addresses(second)[-1] == "a1"

@@ -84,3 +84,11 @@ def test_bytes_above_physical_memory_are_left_out() -> None:
         {"type": "paged"},
     ]
     assert [f.get("line") for f in facts[4:]] == [2, 4]
+
+
+def test_fewer_bytes_than_allocations_are_no_row() -> None:
+    wrong = fact("tag", 1, tag="Thre", pool="nonpaged", outstanding=29110220, bytes=9)
+    right = fact("tag", 2, tag="File", pool="nonpaged", outstanding=2, bytes=800)
+    kept, note = merged([wrong, right])
+    assert kept == right
+    assert (note.get("problem"), note.get("subject"), note.get("line")) == ("impossible-counter", "tags", 1)

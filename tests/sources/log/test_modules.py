@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from parsing import notes, of, only, read, read_file, shown
 
-from dumptriage.sources.log.modules import PARSERS
+from dumptriage.sources.log import system
+from dumptriage.sources.log.modules import PARSERS, place_hits
 
 VERBOSE = """\
 start             end                 module name
@@ -135,3 +136,22 @@ def test_a_memory_display_is_no_scan() -> None:
 def test_a_real_lmvm(shared: Path) -> None:
     fact = only(read_file(shared / "cases/09-neg-win11-vm1-after-bugcheck-7e/transcript.txt", PARSERS), "module")
     assert shown(fact, "name", "base", "timestamp") == ("EvilDriver", "fffff80784da0000", "2023-09-29T18:45:20Z")
+
+
+SCAN = """\
+0: kd> !for_each_module s -a @#Base @#End "Ndu "
+fffff803`452014c1  4e 64 75 20 48 8d 15 11-22 00 00 8b d8 48 85 c0  Ndu H..."..H.....
+"""
+LATER = """\
+0: kd> lm t n
+start             end                 module name
+fffff803`45200000 fffff803`45228000   Ndu      Ndu.sys      Thu Feb  9 10:01:00 2023 (63E4B65C)
+"""
+BANNER = "Kernel base = 0xfffff804`7bc00000 PsLoadedModuleList = 0xfffff803`2b02a2d0\n"
+
+
+@pytest.mark.parametrize(("between", "kinds"), [("", {"tag_module": 1}), (BANNER, {"data_quality": 1})])
+def test_modules_listed_below_a_search_place_its_hits(between: str, kinds: dict[str, int]) -> None:
+    log = read(SCAN + between + LATER, PARSERS, system.PARSERS)
+    place_hits(log)
+    assert {kind: len(of(log, kind)) for kind in ("tag_module", "data_quality") if of(log, kind)} == kinds

@@ -1,5 +1,5 @@
 import pytest
-from parsing import notes, of, read, shown
+from parsing import notes, of, only, read, shown
 
 from dumptriage.facts import Value
 from dumptriage.sources.log.poolused import PARSERS, split_row
@@ -152,3 +152,32 @@ def test_prose_is_no_table(text: str) -> None:
 def test_a_row_needs_all_its_numbers() -> None:
     assert split_row(" Abcd 1 2 3", 4) is None
     assert split_row("", 4) is None
+
+
+@pytest.mark.parametrize("mark", [",", ".", "'", " ", "\u00a0", "\u202f"])
+def test_thousands_separators(mark: str) -> None:
+    text = f"""\
+               NonPaged                  Paged
+ Tag     Allocs         Used     Allocs         Used
+ Vxm3  18{mark}110{mark}442   5{mark}215{mark}807{mark}296          0            0\tUNKNOWN pooltag 'Vxm3'
+ EtwB       190     50{mark}331{mark}648          4       163{mark}840\tEtw Buffer , Binary: nt!etw
+"""
+    tags = of(read(text, PARSERS), "tag")
+    assert [shown(fact, "tag", "pool", "outstanding", "bytes") for fact in tags] == [
+        ("Vxm3", "nonpaged", 18110442, 5215807296),
+        ("EtwB", "nonpaged", 190, 50331648),
+        ("EtwB", "paged", 4, 163840),
+    ]
+
+
+def test_a_row_whose_numbers_do_not_fit_the_columns_is_left_out() -> None:
+    text = """\
+               NonPaged                  Paged
+ Tag     Allocs         Used     Allocs         Used
+ Vxm3 18 110 442 215 807 296 0 0 ?
+ Abcd  5.215,807    12   0   0
+ File     30110     12044000          0            0
+"""
+    log = read(text, PARSERS)
+    assert shown(only(log, "tag"), "tag", "bytes") == ("File", 12044000)
+    assert ("not-understood", "tags") in notes(log)

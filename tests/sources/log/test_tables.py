@@ -93,3 +93,52 @@ def test_lines_that_name_their_figures(line: str, fields: tuple[Value, ...]) -> 
 )
 def test_other_text_gives_nothing(text: str) -> None:
     assert not read(text, PARSERS).facts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| Tag | Type | Frees | Diff | Bytes |\n| Abcd | Nonp | 44 100 100 | 44 110 231 | 11 292 219 136 |\n",
+        "Tag  Typ  Freigaben  Differenz  Bytes\nAbcd  Nonp  44.100.100  44.110.231  11.292.219.136\n",
+        "Tag  Type  Frees  Diff  Bytes\nAbcd  Nonp  44'100'100  44'110'231  11'292'219'136\n",
+        "Tag Type Frees Diff Bytes\nAbcd Nonp 44\u202f100\u202f100\t44\u202f110\u202f231"
+        "\t11\u202f292\u202f219\u202f136\n",
+        "| Tag | Pool | Libérations | Différence | Octets |\n"
+        "| Abcd | non paginé | 44 100 100 | 44 110 231 | 11 292 219 136 |\n",
+    ],
+)
+def test_digits_in_groups_of_three(text: str) -> None:
+    fact = only(read(text, PARSERS), "tag")
+    assert shown(fact, "pool", "frees", "outstanding", "bytes") == ("nonpaged", 44100100, 44110231, 11292219136)
+
+
+def test_german_titles_and_fractions() -> None:
+    text = """\
+| Tag | Pool | Größe (MB) | Anteil |
+|---|---|---:|---:|
+| Abcd | nicht ausgelagert | 14.210 | 91,2 % |
+| Efgh | ausgelagert | 180,5 | 1,3 % |
+"""
+    assert [shown(fact, "pool", "bytes", "share_of_pool") for fact in of(read(text, PARSERS), "tag")] == [
+        ("nonpaged", 14210 * MB, 91.2),
+        ("paged", round(180.5 * MB), 1.3),
+    ]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| Abcd | 1.234,567.890 | 5 |",  # two marks, each of groups
+        "| Abcd | 12 34 | 5 |",
+        "| Abcd | 5 |",  # a column is missing
+    ],
+)
+def test_a_row_that_cannot_be_read_for_certain_is_left_out(row: str) -> None:
+    log = read(f"| Tag | Bytes | Diff |\n|---|---|---|\n{row}\n| Efgh | 1,024 | 2 |\n", PARSERS)
+    assert shown(only(log, "tag"), "tag", "bytes", "outstanding") == ("Efgh", 1024, 2)
+    assert ("not-understood", "tags") in notes(log)
+
+
+def test_more_figures_than_columns() -> None:
+    log = read("Tag Bytes Diff\nAbcd 11 292 219 136\nEfgh 1024 2\n", PARSERS)
+    assert shown(only(log, "tag"), "tag", "bytes") == ("Efgh", 1024)

@@ -32,6 +32,7 @@ def test_blocks_of_a_driver_per_tag(state: str, unloaded: bool) -> None:
     assert [shown(fact, *fields) for fact in of(log, "unfreed")] == [
         ("leaky.sys", "Leak", 2, 0x104, "leaky!Alloc+0x21", "leaky", unloaded, "verifier"),
         ("leaky.sys", "Lk2 ", 1, 0x10, "leaky+0x5555", "leaky", unloaded, "verifier"),
+        ("leaky.sys", None, 3, 0x114, None, None, unloaded, "verifier"),
     ]
     assert {fact.quality for fact in of(log, "unfreed")} == {"exact"}
     assert [shown(fact, "tag", "module", "how") for fact in of(log, "tag_module")] == [
@@ -106,7 +107,7 @@ USAGE = "-----\nFxDriverGlobals 83b7af18 pool stats\n-----\nDriver Tag: 'Leak'\n
 
 def test_the_tag_of_a_framework_driver_needs_the_driver() -> None:
     fact = only(read(f"kd> !wdfkd.wdfpoolusage leaky 0 0\n{USAGE}", PARSERS), "tag_module")
-    assert shown(fact, "tag", "module", "how") == ("Leak", "leaky", "wdf")
+    assert shown(fact, "tag", "module", "how") == ("Leak", "leaky", "framework object")
     assert read(USAGE, PARSERS).facts == []
 
 
@@ -160,4 +161,10 @@ def test_real_samples(shared: Path) -> None:
     log = read_file(shared / "formats/verifier/wdk-verifier-2.txt", PARSERS)
     assert ("low-precision", "pool") in notes(log)
     log = read_file(shared / "cases/02-amd-acp-wdf-workitem/transcript.txt", poolfind.PARSERS, PARSERS)
-    assert shown(only(log, "tag_module"), "tag", "module", "how") == ("amda", "amdacpbus2", "wdf")
+    assert shown(only(log, "tag_module"), "tag", "module", "how") == ("amda", "amdacpbus2", "framework object")
+
+
+def test_the_log_of_the_framework_names_the_driver_in_its_command() -> None:
+    text = "403: FxPoolDump - FxPoolDump: NonPagedBytes 2176, PagedBytes 0, NonPagedAllocations 16, PagedAllocations 0,"
+    (fact,) = of(read(text, PARSERS, command="!wdfkd.wdflogdump hidbridge"), "unfreed")
+    assert shown(fact, "driver", "allocations", "checker") == ("hidbridge.sys", 16, "wdf")

@@ -179,3 +179,45 @@ def test_two_outputs_without_a_prompt_between_stay_apart() -> None:
     text = row("Physical Memory", 2000) + row("NonPagedPool Usage", 100)
     log = read(text + row("Physical Memory", 3000) + row("NonPagedPool Usage", 200), PARSERS)
     assert [fact.get("physical_bytes") for fact in of(log, "memory")] == [2000 * PAGE, 3000 * PAGE]
+
+
+@pytest.mark.parametrize("mark", [",", ".", "'", " ", "\u00a0", "\u202f"])
+def test_thousands_separators(mark: str) -> None:
+    text = f"Physical Memory:   4{mark}194{mark}308 (   16{mark}777{mark}232 Kb)\n"
+    text += f"Available Pages:   844 (   3{mark}376 Kb)\n"
+    fact = only(read(text, PARSERS), "memory")
+    assert shown(fact, "physical_bytes", "available_bytes") == (4194308 * 4096, 844 * 4096)
+
+
+def test_session_pool_against_its_size() -> None:
+    text = """\
+Physical Memory:        1048333 (   4193332 Kb)
+
+Terminal Server Memory Usage By Session:
+
+Session Paged Pool Maximum is 16384 Kb
+Session View Space Maximum is 32768 Kb
+
+Session ID 0 @ f79ea000:
+Paged Pool Usage:        2044 Kb
+Commit Usage:            4412 Kb
+
+Session ID 3 @ f7a11000:
+Paged Pool Usage:       16352 Kb
+
+*** 5212 Pool Allocation Failures ***
+
+Commit Usage:           18320 Kb
+"""
+    log = read(text, PARSERS)
+    assert shown(only(log, "pool"), "type", "used_bytes", "max_bytes", "limit") == (
+        "session",
+        16352 * 1024,
+        16384 * 1024,
+        "fixed",
+    )
+    assert shown(only(log, "claim"), "subject", "count", "text") == (
+        "session pool",
+        5212,
+        "5212 Pool Allocation Failures",
+    )

@@ -1,13 +1,8 @@
-"""Forged machines and the facts the reader finds in their dumps."""
+"""Forged machines and the facts the kernel readers find in their dumps."""
 
-import sys
-from collections.abc import Callable
+import tempfile
 from functools import cache
 from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from synth.dumpfile import KERNEL
 from synth.machine import Machine, forge
@@ -18,13 +13,18 @@ from dumptriage.sources.dump.container import layout_of, read_header
 from dumptriage.sources.dump.image import Image
 from dumptriage.sources.kernel.facts import read_kernel
 
-Read = Callable[..., Case]
-
 
 @cache
 def small_machine(build: int) -> Machine:
     """The small scenario on a build, made once."""
     return forge(small(build))
+
+
+def dump_of(what: Scenario | Machine, kind: int = KERNEL) -> bytes:
+    """The bytes of a dump of a scenario or machine."""
+    made = what if isinstance(what, Machine) else forge(what)
+    with tempfile.TemporaryDirectory() as folder:
+        return made.dump(Path(folder) / "forged.dmp", kind).read_bytes()
 
 
 def facts_of(data: bytes, symbols: tuple[str, ...] = ()) -> Case:
@@ -37,17 +37,6 @@ def facts_of(data: bytes, symbols: tuple[str, ...] = ()) -> Case:
     return case
 
 
-@pytest.fixture(scope="session")
-def machine() -> Callable[[int], Machine]:
-    return small_machine
-
-
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
+def read(what: Scenario | Machine, kind: int = KERNEL, symbols: tuple[str, ...] = ()) -> Case:
     """Forge a scenario (or take a machine), dump it, read the facts."""
-
-    def run(what: Scenario | Machine, kind: int = KERNEL, symbols: tuple[str, ...] = ()) -> Case:
-        made = what if isinstance(what, Machine) else forge(what)
-        return facts_of(made.dump(tmp_path / "forged.dmp", kind).read_bytes(), symbols)
-
-    return run
+    return facts_of(dump_of(what, kind), symbols)
