@@ -97,6 +97,11 @@ def _part(candidates: Sequence[Finding], ceiling: Confidence = Confidence.CERTAI
     )
 
 
+def _is_broken(note: Fact) -> bool:
+    """A cut or damaged casefile: what is missing of it may be what was wrong."""
+    return (note.text("problem"), note.text("subject"), note.text("severity")) == ("broken", "memory", "warning")
+
+
 def _exhausted(case: Case, resources: Sequence[Finding]) -> bool | None:
     if any(finding.severity == "critical" and finding.confidence >= Confidence.MEDIUM for finding in resources):
         return True
@@ -112,5 +117,7 @@ def _state(case: Case, findings: Sequence[Finding], resources: Sequence[Finding]
         return "suspect"
     if any(finding.part == "step" and finding.severity == "critical" for finding in findings):
         return "suspect"
+    if any(_is_broken(note) for note in case.of("data_quality")):
+        return "inconclusive"
     looked_at = any(finding.name.startswith(POOLS_LOOKED_AT) for finding in findings)
     return "healthy" if looked_at else "inconclusive"

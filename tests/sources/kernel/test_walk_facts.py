@@ -1,12 +1,11 @@
 """All readers together: order, timing, notes, and a failing reader that does not stop the others."""
 
 import mmap
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forged import small_machine
 from synth.dumpfile import KERNEL
-from synth.machine import Machine
 
 from dumptriage.facts import Case, Casefile
 from dumptriage.sources.dump.container import layout_of, read_header
@@ -26,8 +25,8 @@ def read(data: Buffer) -> tuple[Case, dict[str, float], list[str]]:
 
 
 @pytest.fixture(scope="module")
-def dump(machine: Callable[[int], Machine], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return machine(7601).dump(tmp_path_factory.mktemp("facts") / "forged.dmp", KERNEL)
+def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_machine(7601).dump(tmp_path_factory.mktemp("facts") / "forged.dmp", KERNEL)
 
 
 def test_every_stage_is_timed_and_told(dump: Path) -> None:
