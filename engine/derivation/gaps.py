@@ -4,6 +4,9 @@ from ..facts import Case, Fact, new
 from .memory import percent
 from .processes import objects_of_type
 
+WORTH_COMPARING = 1000
+"""Handles below which nobody compares counts; a kernel dump lists hundreds of processes."""
+
 
 def derive(case: Case) -> None:
     """Add `gap` facts. Agreement is a result too: a difference of zero is kept."""
@@ -39,7 +42,7 @@ def _handle_counts(case: Case) -> None:
     for total in case.where("handles", type="*"):
         pid, image = total.int("pid"), total.text("image") or "the process"
         counted = total.int("count")
-        if counted is None or total.quality != "exact":
+        if counted is None or counted < WORTH_COMPARING or total.quality != "exact":
             continue
         rows = [fact for fact in case.where("handles") if fact.get("pid") == pid and fact.text("type") != "*"]
         rows = [row for row in rows if row.get("address") == total.get("address")]
@@ -87,7 +90,7 @@ def _objects_and_handles(case: Case) -> None:
         largest = max(holders, key=lambda fact: fact.int("count") or 0)
         total = largest.int("type_total") or 0
         where = largest.text("image") or "the process" if len(holders) == 1 else f"{len(holders)} processes"
-        if total >= 1000:
+        if total >= WORTH_COMPARING:
             _gap(
                 case,
                 largest,
