@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..facts import Value
 from .compile import Shard, compile_rules, message
-from .conditions import Pattern
+from .conditions import Join, Pattern
 from .durable import EngineError, Session
 from .rows import Row
 
@@ -72,11 +72,14 @@ def match(shards: tuple[Shard, ...], store: Store) -> Matches:
 
 
 def _run(shard: Shard, number: int, store: Store, found: dict[int, list[Match]]) -> None:
-    rules = [r for r in shard.rules if all(store.get(pattern.kind) for pattern in r.patterns)]
-    if not rules:
+    by_number: dict[int, Row] = {}
+    for rule in shard.rules:
+        candidates = [_candidates(pattern, store) for pattern in rule.patterns]
+        if all(candidates):
+            by_number.update((row.number, row) for rows in candidates for row in rows)
+    if not by_number:
         return
-    rows = sorted((row for kind in shard.kinds for row in store.get(kind, ())), key=lambda row: row.number)
-    by_number = {row.number: row for row in rows}
+    rows = [by_number[number] for number in sorted(by_number)]
     with Session(f"shard{number}", shard.definition) as session:
         for row in rows:
             session.add(message(row, shard))
@@ -85,6 +88,13 @@ def _run(shard: Shard, number: int, store: Store, found: dict[int, list[Match]])
             bound = {pattern.alias: by_number[numbers[f"a{index}"]] for index, pattern in enumerate(rule.patterns)}
             if all(join.holds(bound[alias], bound) for alias, join in rule.residue):
                 found.setdefault(rule.rule, []).append(Match(rule.alternative, bound))
+
+
+def _candidates(pattern: Pattern, store: Store) -> list[Row]:
+    """The facts that satisfy what a pattern asks of a fact alone: no other can be part of a match, so only these are
+    worth what it costs to assert a fact in every shard."""
+    terms = [term for term in pattern.terms if not isinstance(term, Join)]
+    return [row for row in store.get(pattern.kind, ()) if all(term.holds(row, {}) for term in terms)]
 
 
 def _in_order(matches: Iterable[Match]) -> list[Match]:
