@@ -19,12 +19,13 @@ def derive(case: Case, knowledge: Knowledge) -> None:
         _ended_threads(case)
     if "Process" not in given:
         _ended_processes(case)
+    parent = _common_parent(case)
     for dead in case.of("dead_objects"):
         module = dead.text("start_module")
         case.update(
             dead,
             start_third_party=knowledge.is_third_party(module) if module else None,
-            **(_common_parent(case) if dead.text("type") == "Process" else {}),
+            **(parent if dead.text("type") == "Process" else {}),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..facts import Value
 from .compile import Shard, compile_rules, message
-from .conditions import Join, Pattern
+from .conditions import Pattern
 from .durable import EngineError, Session
 from .rows import Row
 
@@ -93,7 +93,7 @@ def _run(shard: Shard, number: int, store: Store, found: dict[int, list[Match]])
 def _candidates(pattern: Pattern, store: Store) -> list[Row]:
     """The facts that satisfy what a pattern asks of a fact alone: no other can be part of a match, so only these are
     worth what it costs to assert a fact in every shard."""
-    terms = [term for term in pattern.terms if not isinstance(term, Join)]
+    terms = pattern.own_terms
     return [row for row in store.get(pattern.kind, ()) if all(term.holds(row, {}) for term in terms)]
 
 
