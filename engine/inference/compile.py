@@ -56,7 +56,6 @@ class Shard:
     """One rule set of the engine: its definition and what to assert of each kind of fact."""
 
     rules: tuple[EngineRule, ...]
-    kinds: frozenset[str]
     definition: str
     fields: Mapping[str, tuple[Field, ...]]
     markers: Mapping[str, tuple[tuple[str, tuple[Term, ...]], ...]]
@@ -163,7 +162,7 @@ class _ShardWriter:
         names |= {name for listed in markers.values() for name, _ in listed}
         if len({_fnv1a(name) for name in names}) != len(names):
             raise AssertionError("two field names have the same 32-bit hash: rename one in the vocabulary")
-        return Shard(tuple(self._rules), frozenset(self._per_kind), "{" + ",".join(self._bodies) + "}", fields, markers)
+        return Shard(tuple(self._rules), "{" + ",".join(self._bodies) + "}", fields, markers)
 
     def _own(self, pattern: Pattern) -> list[str]:
         """The conditions on the fact alone: native where the engine is right, the others as one marker."""
