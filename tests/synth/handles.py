@@ -119,7 +119,8 @@ def _upper(objects: Objects, leaves: list[int]) -> tuple[int, int]:
     middles = [_pointers(objects, leaves[at : at + fan], fan) for at in range(0, len(leaves), fan)]
     if len(middles) == 1:
         return middles[0], 1
-    return _pointers(objects, middles, 32), 2
+    # Room for 2^24 handles, the most a table may hold.
+    return _pointers(objects, middles, 128 if width == 8 else 32), 2
 
 
 def _pointers(objects: Objects, addresses: list[int], room: int) -> int:

@@ -153,10 +153,13 @@ def _other(image: Image, header: Header) -> list[Fact]:
     if ram:
         at = f"physical memory runs @ file 0x{header.layout.runs:x}"
         facts.append(new("memory", source=at, verify="!vm 1", physical_bytes=ram))
-    bitmap, flaw = read_bitmap(image, header.layout)
-    flaws = [("memory", text) for text in (flaw, missing_pages(image, header)) if text]
-    where = f"{bitmap.signature} bitmap sub-header @ file 0x{bitmap.offset:x}" if bitmap else source
-    return [*facts, *_header_flaws(header), *broken(flaws, where)]
+    facts += _header_flaws(header)
+    if not holds_memory(header):  # else who reads the memory knows every form of the bitmap and says what is missing
+        bitmap, flaw = read_bitmap(image, header.layout)
+        flaws = [("memory", text) for text in (flaw, missing_pages(image, header)) if text]
+        where = f"{bitmap.signature} bitmap sub-header @ file 0x{bitmap.offset:x}" if bitmap else source
+        facts += broken(flaws, where)
+    return facts
 
 
 def _triage(image: Image, header: Header) -> list[Fact]:

@@ -309,9 +309,11 @@ def triage32() -> bytes:
     return bytes(out)
 
 
-def header64(dump_type: int, runs: tuple[tuple[int, int], ...] = ((1, 0xFF),), tail: bytes = b"") -> bytes:
+def header64(
+    dump_type: int, runs: tuple[tuple[int, int], ...] = ((1, 0xFF),), tail: bytes = b"", machine: int = 0x8664
+) -> bytes:
     """Header of a 64-bit dump of another type, with whatever follows it."""
-    out = bytearray(triage64(Triage(runs=runs, bugcheck=0x50, parameters=(1, 2, 3, 4)))[:0x2000])
+    out = bytearray(triage64(Triage(runs=runs, bugcheck=0x50, parameters=(1, 2, 3, 4), machine=machine))[:0x2000])
     struct.pack_into("<I", out, 0xF98, dump_type)
     return bytes(out) + tail
 

@@ -81,8 +81,12 @@ def test_other_types_give_header_facts_and_can_say_what_was_not_read(number: int
     assert all(".logopen" in (q.text("text") or "") for q in notes)
 
 
+ARM64 = 0xAA64
+"""Of x86 and x64 dumps the reader of kernel memory says what is missing."""
+
+
 def test_full_dump_that_was_cut() -> None:
-    (text,) = broken(case_of(header64(1, tail=bytes(4096))))
+    (text,) = broken(case_of(header64(1, tail=bytes(4096), machine=ARM64)))
     assert text == "The file has 12,288 bytes of 1,052,672: it was cut when written or copied."
 
 
@@ -100,7 +104,7 @@ def test_full_dump_that_was_cut() -> None:
     ],
 )
 def test_bitmap_sub_header_is_bounds_checked(sub_header: bytes, said: str | None) -> None:
-    texts = broken(case_of(header64(6, tail=sub_header)))
+    texts = broken(case_of(header64(6, tail=sub_header, machine=ARM64)))
     assert [said in text for text in texts] == [True] if said else texts == []
 
 
