@@ -102,6 +102,26 @@ def _is_broken(note: Fact) -> bool:
     return (note.text("problem"), note.text("subject"), note.text("severity")) == ("broken", "memory", "warning")
 
 
+_COUNTED = ("handles", "objects", "processes", "tags", "pool")
+"""Subjects of notes on what is counted in a dump."""
+
+
+def _is_unread(note: Fact) -> bool:
+    """A part of what is counted that could not be read."""
+    unread = note.text("problem") in ("not-in-dump", "not-read", "broken") and note.text("severity") == "warning"
+    return unread and note.text("subject") in _COUNTED
+
+
+def _open_question(case: Case, findings: Sequence[Finding]) -> bool:
+    """True where a step towards a leak was found and what would answer it was not all read.
+
+    Ended threads that handles keep are harmless or a leak: who holds the handles tells, and not if a table is not
+    whole.
+    """
+    steps = any(f.part == "step" and f.severity == "warning" and f.confidence >= Confidence.MEDIUM for f in findings)
+    return steps and any(_is_unread(note) for note in case.of("data_quality"))
+
+
 def _exhausted(case: Case, resources: Sequence[Finding]) -> bool | None:
     if any(finding.severity == "critical" and finding.confidence >= Confidence.MEDIUM for finding in resources):
         return True
@@ -117,7 +137,7 @@ def _state(case: Case, findings: Sequence[Finding], resources: Sequence[Finding]
         return "suspect"
     if any(finding.part == "step" and finding.severity == "critical" for finding in findings):
         return "suspect"
-    if any(_is_broken(note) for note in case.of("data_quality")):
+    if any(_is_broken(note) for note in case.of("data_quality")) or _open_question(case, findings):
         return "inconclusive"
     looked_at = any(finding.name.startswith(POOLS_LOOKED_AT) for finding in findings)
     return "healthy" if looked_at else "inconclusive"

@@ -12,6 +12,7 @@ def derive(case: Case) -> None:
     """Add `gap` facts. Agreement is a result too: a difference of zero is kept."""
     _handle_counts(case)
     _objects_and_handles(case)
+    _object_types(case)
     _processes(case)
     _census(case)
     _tags_and_pool(case)
@@ -97,6 +98,36 @@ def _objects_and_handles(case: Case) -> None:
                 f"{kind} objects and handles",
                 (f"{kind} objects outstanding in the pool", outstanding),
                 (f"{kind} handles of {where}", total),
+            )
+
+
+def _object_types(case: Case) -> None:
+    """What the type objects of a dump count, against the pool table and all handle tables; a log lists some of them."""
+    if case.casefile.kind != "dump":
+        return
+    handles: dict[str, int] = {}
+    for fact in case.of("handles"):
+        kind = str(fact.get("type"))
+        handles[kind] = handles.get(kind, 0) + (fact.int("count") or 0)
+    for fact in case.of("object_type"):
+        kind, objects, counted = str(fact.get("type")), fact.int("objects"), fact.int("handles")
+        if counted is not None and counted >= WORTH_COMPARING and handles:
+            _gap(
+                case,
+                fact,
+                f"{kind} handles: type object and handle tables",
+                (f"{kind} handles the type object counts", counted),
+                (f"{kind} handles read in the handle tables", handles.get(kind, 0)),
+            )
+        tag = next(case.where("tag", object_type=kind, pool="nonpaged"), None)
+        outstanding = tag.int("outstanding") if tag else None
+        if objects is not None and outstanding is not None and objects >= WORTH_COMPARING:
+            _gap(
+                case,
+                fact,
+                f"{kind} objects: type object and pool table",
+                (f"{kind} objects the type object counts", objects),
+                ("outstanding in the pool table", outstanding),
             )
 
 

@@ -18,7 +18,7 @@ from ..facts.vocabulary import QUALITIES
 SCHEMA = "dumptriage/facts/1"
 MAX_FACTS = 500_000
 _KINDS_OF_FILE: tuple[CasefileKind, ...] = ("dump", "log", "poolmon", "facts")
-_CONCLUSIONS = ("finding", "gap", "tag_group")
+_CONCLUSIONS = ("finding", "gap", "tag_group", "defect")
 """Kinds that inference and derivation make anew; reading them back would double them."""
 
 

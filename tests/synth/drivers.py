@@ -18,6 +18,8 @@ _FLAGS = {
 }
 _STARTS = {32: 0xEB000000, 64: 0xFFFFF80100000000}
 _STEP = 0x100000
+AFTER_CALL = 0x1026
+"""Behind a call in the code of every driver, from its base."""
 
 
 def load(
@@ -27,7 +29,7 @@ def load(
     path = "\\SystemRoot\\system32\\" if layout.build >= 6000 else "\\WINNT\\System32\\"
     found = {"ntoskrnl.exe": (image.base, image.size, version(layout.build))}
     links = [_entry(memory, layout, pool, "ntoskrnl.exe", path, image.base, image.size, image.timestamp)]
-    base = _STARTS[memory.bits] if layout.build != 7601 else 0xFFFFF88000C00000
+    base = 0xFFFFF88000C00000 if memory.bits == 64 and layout.build < 9200 else _STARTS[memory.bits]
     for module in scenario.modules:
         size = _map(memory, base, module)
         found[module.name] = (base, size, module.version)
@@ -72,6 +74,8 @@ def _bytes(section: str, module: Module) -> bytes:
     """Section bytes: in code a tag is the immediate of a push or mov, in data an entry of a table."""
     code = section in (".text", "PAGE", "INIT")
     data = bytearray(b"\xcc" * 0x40 if code else bytes(0x40))
+    if code:
+        data[0x20:0x26] = b"\xff\x15\0\0\0\0"
     for tag in module.tags.get(section, ()):
         raw = tag.encode("latin-1").ljust(4)
         data += b"\x41\xb8" + raw + b"\xba\x60\0\0\0\xff\x15\0\0\0\0" if code else raw + bytes(4)

@@ -32,6 +32,8 @@ class HeaderValues:
     time: int
     product_type: int
     runs: tuple[tuple[int, int], ...]
+    stack_pointer: int = 0
+    """Rsp or Esp of the saved context; 0 for none."""
 
 
 def header(values: HeaderValues, kind: int, file_size: int) -> bytes:
@@ -68,6 +70,8 @@ def header(values: HeaderValues, kind: int, file_size: int) -> bytes:
         put(0xF94, "I", values.product_type)
         put(0xFA0, "Q", file_size)
         put(0xFB8, "QQ", values.uptime, values.time)
+    if values.stack_pointer:
+        put(0x348 + 0x98 if wide else 0x320 + 0xC4, "Q" if wide else "I", values.stack_pointer)
     return bytes(page)
 
 

@@ -6,16 +6,43 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .article import article
-from .machine import Machine, forge
+from .layouts import layout
+from .machine import Machine
 from .memory import PAGE
 from .scenario import Scenario
 
 STEP = 1 << 16
 
 
-def leaking(build: int) -> Scenario:
-    """The article's machine, three hundred times smaller, on any build."""
-    return replace(article(300), build=build, background=20, large_pages=build >= 7601)
+def leaking(build: int, bits: int = 0) -> Scenario:
+    """The article's machine, three hundred times smaller, on any build; `bits` as for `layout`.
+
+    Paged pool holds what its tags add up to, in the article's proportion to its maximum.
+    """
+    whole = article(300)
+    return replace(
+        whole,
+        build=build,
+        structures=layout(build, bits),
+        background=20,
+        large_pages=build >= 7601,
+        counters=replace(whole.counters, paged=450, paged_max=990),
+    )
+
+
+def healthy(build: int, bits: int = 0) -> Scenario:
+    """The same machine without its leak: a handful of ended threads, few handles, pools with room."""
+    sick = leaking(build, bits)
+    (dead,) = sick.dead_threads
+    processes = tuple(
+        replace(
+            process,
+            handles=tuple(replace(group, count=min(group.count, 5), distinct=None) for group in process.handles),
+        )
+        for process in sick.processes
+    )
+    counters = replace(sick.counters, nonpaged=400, nonpaged_max=2000)
+    return replace(sick, processes=processes, dead_threads=(replace(dead, count=5),), counters=counters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +101,3 @@ def flips(found: Target, count: int, seed: int) -> Iterator[tuple[str, bytes]]:
                 at = min(start + int(rng.integers(0, room)), len(changed) - 1)
             changed[at] ^= 1 << int(rng.integers(0, 8))
         yield f"{kind} {seed}/{number}", bytes(changed)
-
-
-def forge_leaking(build: int) -> Machine:
-    """The machine that faults are tried on."""
-    return forge(leaking(build))

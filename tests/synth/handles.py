@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .layouts import Layout
 from .memory import PAGE, PAGED_OUT, TRANSITION
 from .objects import Objects, ObjectSet
 from .pool import Addresses
@@ -32,7 +33,8 @@ def build(
     layout, memory, rng = objects.layout, objects.memory, objects.rng
     headers = np.concatenate([made.headers[index] for made, index in picks]) if picks else np.zeros(0, np.uint64)
     order = rng.permutation(headers.size)
-    bias = rng.integers(0x7FE0, 0x8000, headers.size) if layout.build >= 9600 else np.zeros(headers.size, np.int64)
+    most = 0x8000 if layout.bits == 64 else 0x20
+    bias = rng.integers(most - 8, most, headers.size) if layout.build >= 9600 else np.zeros(headers.size, np.int64)
     at = 0
     for made, index in picks:
         np.add.at(made.handles, index, 1)
@@ -48,7 +50,7 @@ def build(
     entries[:, 1] = (np.arange(leaves * leaf) + 1).astype(np.uint64) * np.uint64(4)
     if layout.build < 9200:
         entries[::leaf, 1] = np.uint64(0xFFFFFFFE)
-    low, high = _encode(layout.build, headers[order], bias[order].astype(np.uint64), rng)
+    low, high = _encode(layout, headers[order], bias[order].astype(np.uint64), rng)
     entries[places, 0], entries[places, 1] = low, high
     if layout.build == 2195:
         entries[entries[:, 0] == 0, 1] = 0
@@ -76,8 +78,11 @@ def build(
     return Table(table, addresses, counts)
 
 
-def _encode(build: int, headers: Addresses, bias: Addresses, rng: np.random.Generator) -> tuple[Addresses, Addresses]:
+def _encode(
+    layout: Layout, headers: Addresses, bias: Addresses, rng: np.random.Generator
+) -> tuple[Addresses, Addresses]:
     """Both words of used entries."""
+    build = layout.build
     access = rng.choice(np.array([0x1F0003, 0x1FFFFF, 0x20019, 0x120089, 0xF037F], np.uint64), headers.size)
     attributes = rng.integers(0, 2, headers.size).astype(np.uint64)
     if build == 2195:
@@ -86,7 +91,16 @@ def _encode(build: int, headers: Addresses, bias: Addresses, rng: np.random.Gene
         return (headers & np.uint64(0x7FFFFFF8)) | lock | (attributes << np.uint64(1)), access
     if build < 9200:
         return headers | (attributes << np.uint64(1)) | np.uint64(1), access
+    if layout.bits == 32:
+        # RefCnt stands above the access: 6 bits in 8, 5 later.
+        shift = np.uint64(26 if build < 9600 else 27)
+        return headers | (attributes << np.uint64(1)) | np.uint64(1), access | bias << shift
     pointer = (headers >> np.uint64(4)) & np.uint64((1 << 44) - 1)
+    if build < 9600:
+        # 41 bits of the address: Windows 8 has its kernel in the highest 8 TB.
+        return (pointer << np.uint64(23)) | (attributes << np.uint64(20)) | (bias << np.uint64(1)) | np.uint64(
+            1
+        ), access
     low = (pointer << np.uint64(20)) | (attributes << np.uint64(17)) | (bias << np.uint64(1)) | np.uint64(1)
     return low, access
 
@@ -141,7 +155,7 @@ def cid_table(objects: Objects, bodies: dict[int, int]) -> int:
     entries = np.zeros((leaves * leaf, 2), np.uint64)
     ids = np.array(sorted(bodies), np.int64)
     values = np.array([bodies[number] for number in ids.tolist()], np.uint64)
-    entries[ids // 4, 0] = _encode(layout.build, values, np.zeros(values.size, np.uint64), objects.rng)[0]
+    entries[ids // 4, 0] = _encode(layout, values, np.zeros(values.size, np.uint64), objects.rng)[0]
     raw = entries.astype(f"<u{width}").view(np.uint8).reshape(leaves, leaf * 2 * width)
     top, levels = _upper(objects, _leaves(objects, raw))
     table = objects.pool.one(layout.size("_HANDLE_TABLE"), "Obtb", paged=layout.build != 2195)

@@ -10,10 +10,9 @@ from . import pe
 from .layouts import Layout
 from .memory import PAGE, UNMAPPED, Memory
 from .scenario import Counters
-from .symbols import DEBUGGER_DATA, EXPORTED, SIZES, symbols
+from .symbols import DEBUGGER_DATA, EXPORTED, debugger_data_size, symbols
 
-BASES = {2195: 0x80400000, 2600: 0x80800000, 3790: 0x80800000}
-_X64_BASE = 0xFFFFF80002A00000
+_BASES = {32: 0x80800000, 64: 0xFFFFF80002A00000}
 _ROOM = {"MiState": 0x5200, "MiSystemPartition": 0x5400, "ObTypeIndexTable": 0x800, "ExPoolTagTables": 0x200}
 _ROOM |= {"KiProcessorBlock": 0x200, "KdDebuggerDataBlock": 0x400, "NonPagedPoolDescriptor": 0x1140, "NtBuildLab": 0x80}
 _NEAR = 0x4200
@@ -48,13 +47,14 @@ class Image:
 def version(build: int) -> str:
     """File version of the kernel."""
     names = {2195: "5.0.2195.6717", 2600: "5.1.2600.5512", 3790: "5.2.3790.3959", 7601: "6.1.7601.24540"}
-    return names.get(build, f"6.3.{build}.21620" if build == 9600 else f"10.0.{build}.2000")
+    starts = {6000: "6.0", 6001: "6.0", 6002: "6.0", 7600: "6.1", 9200: "6.2", 9600: "6.3"}
+    return names.get(build, f"{starts.get(build, '10.0')}.{build}.{21620 if build == 9600 else 2000}")
 
 
 def load(memory: Memory, build: int, pdb: str, large: bool) -> Image:
     """Map the kernel: code with some bytes, data round its variables, exports, debug directory, version."""
-    found = symbols(build)
-    base = BASES.get(build, _X64_BASE)
+    found = symbols(build, memory.bits)
+    base = 0x80400000 if build == 2195 else _BASES[memory.bits]
     places = found.places
     top = max(place + _ROOM.get(name, 0x100) for name, place in places.items())
     first = min(place for name, place in places.items() if not name.startswith("NtBuild")) & ~(PAGE - 1)
@@ -184,7 +184,7 @@ def _set_partition(memory: Memory, layout: Layout, image: Image, counters: Count
 def write_debugger_data(memory: Memory, layout: Layout, image: Image, encoded: bool) -> None:
     """KDDEBUGGER_DATA64; on x86 pointers are sign-extended. Counters that 10 keeps elsewhere are 0 there."""
     build = layout.build
-    size = SIZES.get(build, 0x380)
+    size = debugger_data_size(build)
     block = bytearray(0x400)
     block[0x10:0x18] = b"KDBG" + struct.pack("<I", size)
     extend = (1 << 64) - (1 << 32) if memory.bits == 32 else 0
@@ -212,7 +212,8 @@ def write_debugger_data(memory: Memory, layout: Layout, image: Image, encoded: b
             0x2C0: "_ETHREAD.size",
         }
         for offset, name in words.items():
-            struct.pack_into("<H", block, offset, layout.at(name))
+            if layout.has(name):
+                struct.pack_into("<H", block, offset, layout.at(name))
     data = bytes(block[:size])
     if encoded:
         data = _encode(memory, image, data)

@@ -8,7 +8,11 @@ those of XP stand in. 26100 lacks what no public symbol file at hand names.
 
 from functools import cache
 
-BUILDS = (2195, 2600, 3790, 7601, 9600, 14393, 17763, 19041, 20348, 22000, 26100)
+from .morelayouts import MORE
+
+BUILDS = (2195, 2600, 3790, 7601, 9200, 9600, 14393, 17763, 19041, 20348, 22000, 26100)
+X86_BUILDS = (9200, 9600, 10240, 14393, 17763, 19041)
+"""Those whose 32-bit kernel is known beside or instead of the 64-bit one."""
 
 _TABLE = """
 build                         2195  2600  3790  7601  9600 14393 17763 19041 20348 22000 26100
@@ -230,8 +234,10 @@ _KPRCB
 class Layout:
     """The structures of one build: `layout.at("_EPROCESS.Vm")` is an offset, `layout.size("_EPROCESS")` bytes."""
 
-    def __init__(self, build: int, offsets: dict[str, int]) -> None:
+    def __init__(self, build: int, offsets: dict[str, int], bits: int = 0) -> None:
+        """`bits` is the width of a pointer; 32 before Windows 7 unless said."""
         self.build = build
+        self.bits = bits or (32 if build < 7000 else 64)
         self._offsets = offsets
 
     def at(self, name: str) -> int:
@@ -248,14 +254,17 @@ class Layout:
 
 
 @cache
-def layout(build: int) -> Layout:
-    """The layout of a build of `BUILDS`."""
-    column, struct, offsets = BUILDS.index(build), "", {}
-    for line in _TABLE.strip().splitlines()[1:]:
+def layout(build: int, bits: int = 0) -> Layout:
+    """The layout of a build of `BUILDS`, or with 32 bits of `X86_BUILDS`."""
+    name = f"{build}x86" if bits == 32 and build > 7000 else str(build)
+    table = next(text for text in (_TABLE, MORE) if name in text.split("\n", 2)[1].split())
+    head, *rows = table.strip().splitlines()
+    column, struct, offsets = head.split().index(name) - 1, "", {}
+    for line in rows:
         if not line.startswith(" "):
             struct = line
             continue
         field, *values = line.split()
         if values[column] != "-":
             offsets[f"{struct}.{field}"] = int(values[column], 16)
-    return Layout(build, offsets)
+    return Layout(build, offsets, bits)

@@ -66,11 +66,11 @@ class Machine:
 
 def forge(scenario: Scenario) -> Machine:
     """Build the machine."""
-    structures = layout(scenario.build)
-    bits = 32 if scenario.build < 7000 else 64
+    structures = scenario.structures or layout(scenario.build)
+    bits = structures.bits
     memory = Memory(bits)
     rng = np.random.default_rng(scenario.seed)
-    ranges = _RANGES_X86 if bits == 32 else _RANGES_7 if scenario.build < 9200 else _RANGES_10
+    ranges = _RANGES_X86 if bits == 32 else _RANGES_7 if scenario.build < 9600 else _RANGES_10
     copied = {paged: list(spans) for paged, spans in ranges.items()}
     large = (1024 if scenario.build < 3790 else 512) if scenario.large_pool else 0
     pool = Pool(memory, structures, copied, scenario.build >= SEGMENT_HEAP_FROM, rng, large)
@@ -99,6 +99,7 @@ def forge(scenario: Scenario) -> Machine:
     background = _background(pool, scenario, rng)
     pool.close()
     _track(pool, image, scenario, background, rng, truth, memory)
+    _session_pools(memory, structures, image, scenario)
     _processors(memory, structures, image, scenario, people.first_thread)
     return _finish(memory, structures, pool, image, scenario, people, truth, places)
 
@@ -171,17 +172,37 @@ def _track(
         truth.blocks[name, "paged" if paged else "nonpaged"] = (count, size)
 
 
+def _session_pools(memory: Memory, structures: Layout, image: kernel.Image, scenario: Scenario) -> None:
+    """The sessions' tag tables, all at one address, each mapped by the processes of its session."""
+    if not scenario.session_tags or not image.has("ExpSessionPoolTrackTable"):
+        return
+    place, size = (0xBC003000 if memory.bits == 32 else 0xFFFFF90000003000), 128
+    for session, tags in scenario.session_tags:
+        rows = [trackers.TagRow(tag.tag, (*tag.nonpaged, *tag.paged), False) for tag in tags]
+        data = trackers.session_table(structures, rows, size)
+        owners = [process.pid for process in scenario.processes if process.session == session and not process.ended]
+        region = memory.add_private(place, data, tuple(owners[session == 0 :]))
+        if session in scenario.sessions_out:
+            region.state[:] = PAGED_OUT
+    memory.put(image["ExpSessionPoolTrackTable"], place)
+    memory.put(image["ExpSessionPoolTrackTableSize"], size)
+    memory.put(image["ExpSessionPoolTrackTableMask"], size - 1)
+
+
 def _processors(memory: Memory, structures: Layout, image: kernel.Image, scenario: Scenario, thread: int) -> None:
     """Processor control blocks with their current thread."""
     memory.put(image["KeNumberProcessors"], scenario.processors, 4)
-    if not structures.has("_KPRCB.CurrentThread"):
+    if not image.has("KiProcessorBlock"):
         return
+    # Where no public symbols are at hand: the current thread is the second field in every build.
+    known = structures.has("_KPRCB.CurrentThread")
     start = 0xFFDFF000 - 0x20000 * scenario.processors if memory.bits == 32 else 0xFFFFF88002000000
     for number in range(scenario.processors):
         block = start + number * 0x20000
-        memory.add(block, structures.size("_KPRCB"))
-        memory.put(block + structures.at("_KPRCB.CurrentThread"), thread)
-        memory.put(block + structures.at("_KPRCB.Number"), number, 1)
+        memory.add(block, structures.size("_KPRCB") if known else 0x1000)
+        memory.put(block + (structures.at("_KPRCB.CurrentThread") if known else memory.width), thread)
+        if known:
+            memory.put(block + structures.at("_KPRCB.Number"), number, 1)
         memory.put(image["KiProcessorBlock"] + number * memory.width, block)
 
 
@@ -210,7 +231,8 @@ def _finish(
     kernel.set_counters(memory, structures, image, counters, ram)
     memory.put(image["MmPfnDatabase"], 0x81000000 if memory.bits == 32 else 0xFFFFFA8000000000)
     kernel.write_debugger_data(memory, structures, image, scenario.encoded_debugger_data)
-    mode = paging.X64 if memory.bits == 64 else paging.PAE if scenario.build == 3790 else paging.X86
+    mode = paging.X64 if memory.bits == 64 else paging.PAE if scenario.build >= 3790 else paging.X86
+    mode = paging.LA57 if scenario.five_levels else mode
     self_map = 0x300 if memory.bits == 32 else 0x1ED if scenario.build < 14393 else 0x1DB
     high = 0x100000 if mode is not paging.X86 and not scenario.ram_pages else 0
     physical = paging.build(memory, mode, people.live_users(), self_map, high, scenario.seed)
@@ -232,6 +254,7 @@ def _finish(
         time=_TIME,
         product_type=3,
         runs=_runs(physical, ram, high),
+        stack_pointer=people.stack_pointer,
     )
     places |= people.places
     return Machine(scenario, truth, header, physical, places)

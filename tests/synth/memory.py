@@ -23,7 +23,13 @@ class Region:
     state: Bytes
     large: Bytes = field(default_factory=lambda: np.zeros(0, np.uint8))
     """Per page: 1 where a large page maps it. Whole, aligned large pages only."""
-    user: bool = False
+    owners: tuple[int, ...] = ()
+    """Process ids whose address space has the region; empty for all. User pages are left out of kernel dumps."""
+
+    @property
+    def user(self) -> bool:
+        """True for the memory of a process itself."""
+        return self.start >> 47 == 0 if self.start >> 32 else self.start < 0x80000000
 
     @property
     def end(self) -> int:
@@ -41,6 +47,12 @@ def put(rows: Bytes, offset: int, values: NDArray[np.generic] | int, size: int) 
     rows[..., offset : offset + size] = np.ascontiguousarray(column)[..., None].view(np.uint8)
 
 
+def _region(start: int, size: int, owners: tuple[int, ...]) -> Region:
+    region = Region(start, np.zeros(size, np.uint8), np.zeros(size // PAGE, np.uint8), owners=owners)
+    region.large = np.zeros(region.pages, np.uint8)
+    return region
+
+
 class Memory:
     """Virtual memory under construction, read and written by address."""
 
@@ -48,18 +60,26 @@ class Memory:
         self.bits = bits
         self.width = bits // 8
         self.regions: list[Region] = []
+        self.private: list[Region] = []
+        """Regions of some processes only at addresses where others may have something else; written by `data`."""
         self._starts: list[int] = []
 
-    def add(self, start: int, size: int, *, user: bool = False) -> Region:
+    def add(self, start: int, size: int, *, owners: tuple[int, ...] = ()) -> Region:
         """A new region of zeros, rounded up to pages; it must not overlap another."""
         size = -(-size // PAGE) * PAGE
         at = bisect_right(self._starts, start)
         if (at and self.regions[at - 1].end > start) or (at < len(self.regions) and start + size > self._starts[at]):
             raise ValueError(f"region {start:x}+{size:x} overlaps another")
-        region = Region(start, np.zeros(size, np.uint8), np.zeros(size // PAGE, np.uint8), user=user)
-        region.large = np.zeros(region.pages, np.uint8)
+        region = _region(start, size, owners)
         self.regions.insert(at, region)
         self._starts.insert(at, start)
+        return region
+
+    def add_private(self, start: int, data: bytes, owners: tuple[int, ...]) -> Region:
+        """A region of some processes only, as the session space is."""
+        region = _region(start, -(-len(data) // PAGE) * PAGE, owners)
+        region.data[: len(data)] = np.frombuffer(data, np.uint8)
+        self.private.append(region)
         return region
 
     def region(self, address: int) -> Region:

@@ -68,6 +68,8 @@ class Objects:
     """Body address of each OBJECT_TYPE."""
     indexes: dict[str, int] = field(default_factory=dict)
     sets: list[ObjectSet] = field(default_factory=list)
+    _directories: dict[str, int] = field(default_factory=dict)
+    _root: int = 0
     _type_sets: dict[str, ObjectSet] = field(default_factory=dict)
 
     @property
@@ -118,12 +120,16 @@ class Objects:
         size: int = 0,
         *,
         name: str = "",
+        directory: int = 0,
         creator: bool = False,
         quota: bool = False,
         handle_info: bool = False,
         references: int = 0,
     ) -> ObjectSet:
-        """Objects with zero bodies. Optional headers, nearest first: creator, name, handle database, quota."""
+        """Objects with zero bodies. Optional headers, nearest first: creator, name, handle database, quota.
+
+        `directory` is the body of the directory object they are in.
+        """
         row = next(entry for entry in TYPES if entry[0] == type_name)
         extra = [("CREATOR", 1, creator), ("NAME", 2, bool(name)), ("HANDLE", 4, handle_info), ("QUOTA", 8, quota)]
         at, mask, offsets = 0, 0, {}
@@ -145,8 +151,13 @@ class Objects:
             blocks.put(header + self.layout.at("_OBJECT_HEADER.Flags"), 0x20 | (4 if creator else 0), 1)
         if name:
             text = self.pool.one(len(name) * 2 + 2, "ObNm", paged=False)
-            start = int(blocks.bodies[0]) + at - offsets["NAME"]
-            self.memory.unicode(start + self.layout.at("_OBJECT_HEADER_NAME_INFO.Name"), text, name)
+            place = at - offsets["NAME"]
+            self.memory.write(text, name.encode("utf-16-le"))
+            blocks.put(place + self.layout.at("_OBJECT_HEADER_NAME_INFO.Directory"), directory, self.memory.width)
+            place += self.layout.at("_OBJECT_HEADER_NAME_INFO.Name")
+            blocks.put(place, 2 * len(name), 2)
+            blocks.put(place + 2, 2 * len(name) + 2, 2)
+            blocks.put(place + self.memory.width, text, self.memory.width)
         if quota:
             blocks.put(
                 at - offsets["QUOTA"] + self.layout.at("_OBJECT_HEADER_QUOTA_INFO.NonPagedPoolCharge"), blocks.size, 4
@@ -155,6 +166,15 @@ class Objects:
             self._set_type(made)
         self.sets.append(made)
         return made
+
+    def directory(self, name: str) -> int:
+        """The body of the directory of that name in the root directory, whose own name is a backslash."""
+        if name not in self._directories:
+            root = self._root or self.body(int(self.make("Directory", 1, name="\\", references=1).headers[0]))
+            self._root = root
+            made = self.make("Directory", 1, name=name, directory=root, references=1)
+            self._directories[name] = self.body(int(made.headers[0]))
+        return self._directories[name]
 
     def _struct_size(self, type_name: str) -> int:
         return self.layout.size({"Process": "_EPROCESS", "Thread": "_ETHREAD"}[type_name])

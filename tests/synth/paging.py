@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .memory import LEFT_OUT, PAGE, PAGED_OUT, RESIDENT, TRANSITION, Bytes, Memory
+from .memory import LEFT_OUT, PAGE, PAGED_OUT, RESIDENT, TRANSITION, Bytes, Memory, Region
 
 Frames = NDArray[np.int64]
 
@@ -23,6 +23,7 @@ class Mode:
 X86 = Mode("x86", (10, 10), 4, 1024)
 PAE = Mode("x86 PAE", (9, 9, 2), 8, 512)
 X64 = Mode("x64", (9, 9, 9, 9), 8, 512)
+LA57 = Mode("x64 with five levels", (9, 9, 9, 9, 9), 8, 512)
 
 PRESENT, DIRTY, LARGE, NO_EXECUTE = 0x63, 0x40, 0x80, 1 << 63
 """Present, writable, accessed and dirty; dirty alone; page size; no-execute."""
@@ -87,10 +88,11 @@ def build(memory: Memory, mode: Mode, users: list[int], self_map: int, high: int
     """Give every page a frame, write the page tables of System and of each user process.
 
     `self_map` is the index of the self-map entry in the top table; `high` a frame number from which half the frames
-    are taken (0 for none). All processes share the kernel's half. Regions marked `user` belong to the first process.
+    are taken (0 for none). All processes share the kernel's half, but for regions that have owners.
     """
     rng = np.random.default_rng(seed)
-    va, data, state, large, user = _all_pages(memory)
+    regions = [*memory.regions, *memory.private]
+    va, data, state, large, owned = _all_pages(regions)
     has_page = (state == RESIDENT) | (state == TRANSITION) | (state == LEFT_OUT)
     large_starts = np.flatnonzero(large)[:: mode.large_pages] if large.any() else np.zeros(0, np.int64)
     first = _FIRST_FRAME
@@ -100,19 +102,20 @@ def build(memory: Memory, mode: Mode, users: list[int], self_map: int, high: int
         frames[start : start + mode.large_pages] = np.arange(next_large, next_large + mode.large_pages)
         next_large += mode.large_pages
     small = has_page & (large == 0)
-    table_count = _table_bound(va, mode) + 8 * (len(users) + 1)
+    table_count = _table_bound(va, mode) + 8 * (len(users) + 1 + sum(len(region.owners) for region in regions))
     pool = FramePool(rng, int(small.sum()) + table_count, max(first, next_large), high)
     frames[small] = pool.take(int(small.sum()))
     tables = _Tables(mode, pool)
     entries = _leaf_entries(frames, state, mode, rng)
-    kernel = user == 0
+    kernel = owned < 0
     root = tables.map(va[kernel & (large == 0)], entries[kernel & (large == 0)])
     tables.map_large(root, va[large_starts], frames[large_starts])
     roots = {0: tables.finish_root(root, self_map)}
-    for number, pid in enumerate(users):
+    for pid in users:
         copy = tables.copy_root(root)
-        if number == 0 and (user == 1).any():
-            tables.map(va[user == 1], entries[user == 1] | 4, copy)
+        for index in {int(index) for index in np.unique(owned[~kernel]) if pid in regions[index].owners}:
+            mine = owned == index
+            tables.map(va[mine], entries[mine] | np.uint64(4 if regions[index].user else 0), copy)
         roots[pid] = tables.finish_root(copy, self_map)
     table_frames = np.array(list(tables.pages), np.int64)
     table_bytes = np.stack(list(tables.pages.values())).view(np.uint8).reshape(len(tables.pages), PAGE)
@@ -129,21 +132,24 @@ def build(memory: Memory, mode: Mode, users: list[int], self_map: int, high: int
         at += span.size
     pages[place[kept.size :]] = table_bytes
     left = np.zeros(order.size, bool)
-    left[place[: kept.size]] = ((state == LEFT_OUT) | (user == 1))[kept]
-    return Physical(all_frames, pages, left, np.sort(table_frames), roots, va, frames)
+    user = np.array([region.user and bool(region.owners) for region in regions])[owned] & ~kernel
+    left[place[: kept.size]] = ((state == LEFT_OUT) | user)[kept]
+    shared = sum(region.pages for region in memory.regions)
+    return Physical(all_frames, pages, left, np.sort(table_frames), roots, va[:shared], frames[:shared])
 
 
-def _all_pages(memory: Memory) -> tuple[NDArray[np.uint64], list[tuple[int, Bytes]], Bytes, Bytes, Bytes]:
-    """Address, state, large mark and user mark of every page, and the bytes region by region."""
+def _all_pages(regions: list[Region]) -> tuple[NDArray[np.uint64], list[tuple[int, Bytes]], Bytes, Bytes, Frames]:
+    """Address, state, large mark and number of the region with owners (or -1) of every page; bytes by region."""
     va, data, at = [], [], 0
-    for region in memory.regions:
+    for region in regions:
         va.append(np.uint64(region.start) + np.arange(region.pages, dtype=np.uint64) * np.uint64(PAGE))
         data.append((at, region.data.reshape(-1, PAGE)))
         at += region.pages
-    state = np.concatenate([region.state for region in memory.regions])
-    large = np.concatenate([region.large for region in memory.regions])
-    user = np.concatenate([np.full(region.pages, region.user, np.uint8) for region in memory.regions])
-    return np.concatenate(va), data, state, large, user
+    state = np.concatenate([region.state for region in regions])
+    large = np.concatenate([region.large for region in regions])
+    numbers = [number if region.owners else -1 for number, region in enumerate(regions)]
+    owned = np.repeat(np.array(numbers, np.int64), [region.pages for region in regions])
+    return np.concatenate(va), data, state, large, owned
 
 
 def _table_bound(va: NDArray[np.uint64], mode: Mode) -> int:
@@ -230,10 +236,13 @@ class _Tables:
         self._pae_roots |= {copy} if self.mode is PAE else set()
         self.pages[copy][:] = self.pages[root]
         if self.mode is PAE:
-            directory = self._new()
-            shared = (int(self.pages[root][3]) >> 12) & ((1 << 40) - 1)
-            self.pages[directory][:] = self.pages[shared]
-            self.pages[copy][3] = (directory << 12) | 1
+            # The user half is the process's own; so are the directories with the self map and the session space.
+            self.pages[copy][:2] = 0
+            for index in (2, 3):
+                directory = self._new()
+                shared = (int(self.pages[root][index]) >> 12) & ((1 << 40) - 1)
+                self.pages[directory][:] = self.pages[shared]
+                self.pages[copy][index] = (directory << 12) | 1
         return copy
 
     def finish_root(self, root: int, self_map: int) -> int:

@@ -243,7 +243,7 @@ class Pool:
         """Pool type 0; in 2003 only the in-use bit goes."""
         build = self.layout.build
         if self.memory.bits == 64:
-            rows[..., 3] = 0
+            rows[..., 3] &= 0xFB if build == 3790 else 0
         elif build == 2195:
             rows[..., 2] = 0
         elif build == 3790:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from . import handles
+from . import handles, stacks
+from .address_space import AddressSpaces
 from .kernel import Image
 from .layouts import Layout
 from .memory import Memory
@@ -32,6 +33,11 @@ class Population:
     bodies: dict[int, int] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
     first_thread: int = 0
+    """The current thread: of the process that the scenario says was running."""
+    stack_pointer: int = 0
+    """Its stack pointer, 0 without a stack."""
+    spaces: AddressSpaces = field(init=False)
+    _stacks: int = 0
     _sets: dict[int, ObjectSet] = field(default_factory=dict)
     _live: dict[int, list[ObjectSet]] = field(default_factory=dict)
     _dead: dict[int, list[ObjectSet]] = field(default_factory=dict)
@@ -49,6 +55,7 @@ class Population:
 
     def make(self) -> None:
         """All processes and threads, the process list and the id table."""
+        self.spaces = AddressSpaces(self.memory, self.layout, self.pool, self.objects)
         self._next_id = max(process.pid for process in self.scenario.processes) + 4
         for process in self.scenario.processes:
             self._process(process)
@@ -59,6 +66,7 @@ class Population:
         for dead in self.scenario.dead_threads:
             self._dead.setdefault(dead.owner, []).append(self._ended(dead))
         self.memory.put(self.image["PspCidTable"], handles.cid_table(self.objects, self._cids))
+        self.places |= self.spaces.places
         self.places["EPROCESS"] = self.bodies[self.scenario.processes[-1].pid]
 
     def dead_summary(self) -> dict[int, tuple[int, int]]:
@@ -89,7 +97,8 @@ class Population:
             memory.put(body + at("_EPROCESS.SessionId"), process.session, 4)
         elif process.pid > 300:
             session = self.pool.pages(1, True).start
-            memory.put(session + 8, process.session, 4)
+            # In Server 2003 a pointer lies in front of the fields that begin the structure elsewhere.
+            memory.put(session + (0xC if self.layout.build == 3790 else 8), process.session, 4)
             memory.put(body + at("_EPROCESS.Session"), session)
         if self.layout.has("_EPROCESS.SeAuditProcessCreationInfo") and process.pid != self.system:
             text = "\\Device\\HarddiskVolume1\\Windows\\System32\\" + process.image
@@ -100,6 +109,7 @@ class Population:
             if self.layout.has(head):
                 memory.link(body + at(head), [])
         memory.link(body + at("_EPROCESS.ActiveProcessLinks"), [])
+        self.spaces.make(process.pid, body, process.images, loader=process.loader, names_out=process.names_out)
         self._live[process.pid] = [] if process.ended else [self._threads(process, group) for group in process.threads]
         self._link_threads(process, body)
 
@@ -112,7 +122,15 @@ class Population:
         heads = made.headers + np.uint64(exit_time)
         made.blocks.put(made.header_at + exit_time, heads, self.memory.width)
         made.blocks.put(made.header_at + exit_time + self.memory.width, heads, self.memory.width)
-        self.first_thread = self.first_thread or self.objects.body(int(made.headers[0]))
+        if group.stack:
+            parts = (self.memory, self.layout, self.image, self.modules, made, group.stack, self._stacks)
+            self._stacks = stacks.give(*parts, group.stack_out)
+            pointer = self.objects.body(int(made.headers[0])) + self.layout.at("_KTHREAD.KernelStack")
+            self.places["stack"] = self.memory.get(pointer)
+        if process.pid == (self.scenario.current or self.system) and not self.first_thread:
+            self.first_thread = self.objects.body(int(made.headers[0]))
+            if group.stack:
+                self.stack_pointer = self.memory.get(self.first_thread + self.layout.at("_KTHREAD.KernelStack"))
         return made
 
     def _ended(self, dead: DeadThreads) -> ObjectSet:
@@ -147,8 +165,10 @@ class Population:
                 put(at + self._body(name), process, width)
         put(at + self._body("_KTHREAD.ApcState") + self.layout.at("_KAPC_STATE.Process"), process, width)
         put(at + self._body("_ETHREAD.CreateTime"), self.time - 36_000_000_000 * 10, 8)
-        put(at + self._body("_ETHREAD.StartAddress"), self._start(start), width)
-        put(at + self._body("_ETHREAD.Win32StartAddress"), 0x20003474 if isinstance(start, int) else 0, width)
+        files = self.spaces.bases.get(owner, {})
+        own, win32 = (0x7C810856, files[str(start)] + 0x1020) if start in files else (self._start(start), 0)
+        put(at + self._body("_ETHREAD.StartAddress"), own, width)
+        put(at + self._body("_ETHREAD.Win32StartAddress"), 0x20003474 if isinstance(start, int) else win32, width)
         for name in ("_KTHREAD.ThreadListEntry", "_ETHREAD.ThreadListEntry"):
             if self.layout.has(name):
                 links = made.headers + np.uint64(self._body(name))
@@ -213,10 +233,31 @@ class Population:
             left -= share
         return [pick for pick in picks if pick[1].size]
 
-    def _new(self, wanted: Handles, _: int) -> list[ObjectSet]:
+    def _new(self, wanted: Handles, _number: int) -> list[ObjectSet]:
         count = min(wanted.distinct or wanted.count, wanted.count)
-        quota, handle_info = wanted.type in _QUOTA, wanted.type == "File"
-        return [self.objects.make(wanted.type, count, quota=quota, handle_info=handle_info)]
+        is_file = wanted.type == "File"
+        folder, _, name = wanted.name.rpartition("\\")
+        directory = self.objects.directory(folder.removeprefix("\\")) if folder and not is_file else 0
+        made = self.objects.make(
+            wanted.type,
+            count,
+            name="" if is_file else name,
+            directory=directory,
+            quota=wanted.type in _QUOTA,
+            handle_info=is_file,
+        )
+        if is_file and wanted.name:
+            self._name_files(made, wanted.name)
+        return [made]
+
+    def _name_files(self, made: ObjectSet, path: str) -> None:
+        """The name of file objects is in their body."""
+        text = self.pool.one(2 * len(path) + 2, "IoNm", paged=True)
+        self.memory.write(text, path.encode("utf-16-le"))
+        width = self.memory.width
+        at = made.header_at + self.layout.at("_OBJECT_HEADER.Body") + (0x58 if width == 8 else 0x30)
+        for offset, value, size in ((0, 2 * len(path), 2), (2, 2 * len(path) + 2, 2), (width, text, width)):
+            made.blocks.put(at + offset, value, size)
 
     def _dead_of(self, _: Handles, pid: int) -> list[ObjectSet]:
         return self._dead[pid]

@@ -2,15 +2,23 @@
 
 from dataclasses import dataclass, field, replace
 
+from .layouts import Layout
+
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """Live threads of a process that are alike. `start` is a module name (in the kernel or a driver) or an address."""
+    """Live threads of a process that are alike.
+
+    `start` is a module (nt, a driver, or one of the process's `images`) or an address. With a `stack`, modules
+    innermost first as in `stacks.give`, each has a kernel stack; `stack_out` puts it into the page file.
+    """
 
     count: int
     state: int = 5
     wait_reason: int = 6
     start: str | int = 0x7C810856
+    stack: tuple[str, ...] = ()
+    stack_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +26,14 @@ class Handles:
     """Handles of one type: how many, to how many different objects (all different unless said).
 
     `to` says what: `new` objects; `dead <pid>` or `live <pid>`, ended or live threads of a process; `process <pid>`.
+    New ones all have the name, with its directory in front of it.
     """
 
     type: str
     count: int
     distinct: int | None = None
     to: str = "new"
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +51,17 @@ class Process:
     commit_pages: int = 200
     leaves_paged_out: tuple[int, ...] = ()
     leaves_in_transition: tuple[int, ...] = ()
+    images: tuple[str, ...] = ()
+    """Files mapped into its address space."""
+    loader: bool = False
+    """Its user memory has the loader's list of them."""
+    names_out: bool = False
+    """The names of the file objects are in the page file."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadThreads:
-    """Ended threads whose objects are still there: owner, start address or module, references besides handles."""
+    """Ended threads whose objects are still there: owner, start as in Threads, references besides handles."""
 
     owner: int
     count: int
@@ -114,6 +130,10 @@ class Scenario:
     modules: tuple[Module, ...] = ()
     unloaded: tuple[str, ...] = ()
     counters: Counters = Counters()
+    session_tags: tuple[tuple[int, tuple[Tag, ...]], ...] = ()
+    """Session id and the tags of its session pool (figures of paged pool)."""
+    sessions_out: tuple[int, ...] = ()
+    """Sessions whose tables are in the page file."""
     processors: int = 2
     ram_pages: int = 0
     """RAM in pages; 0 for just what the machine needs."""
@@ -131,6 +151,12 @@ class Scenario:
     bugcheck: tuple[int, int, int, int, int] = (0xE2, 0, 0, 0, 0)
     uptime_s: int = 86_400 * 3
     seed: int = 1
+    current: int = 0
+    """Process whose first thread ran when the machine crashed; 0 for System."""
+    structures: Layout | None = None
+    """Layout of the kernel structures where it is not that of the build in `layouts`."""
+    five_levels: bool = False
+    """5-level page tables (LA57)."""
     pdb: str = ""
     """GUID and age of the kernel's PDB where it is not that of the build's usual kernel."""
 

@@ -18,6 +18,9 @@ PoolTrackTableExpansionSize    210f68  2a4760  409838  c19118  c21580  40a840  c
 PoolBigPageTable               210f60  2a5b90  409840  c19100  c21578  40a848  c22578  c22100   70a50   7f8d8   921c0
 PoolBigPageTableSize           210f58  2a5b98  409818  c19108  c21570  40a850  c22570  c22108   70a54   7f8d4   921bc
 ExPoolTagTables                210fa0  2a4780  407000  c168c0  c1d560  408010  c1e560  c1f8c0       -   7f900   921e0
+ExpSessionPoolTrackTable       2117a8  2a4748  409810  c190d0  c1d528  40a810  c1e528       -       -       -   92180
+ExpSessionPoolTrackTableSize   2117b0  2a4738  409808  c190e8  c1d530  40a808  c1e530       -       -       -   92184
+ExpSessionPoolTrackTableMask   2117b8  2a4730  409800  c190e0  c21560  40a800  c22560       -       -       -   92188
 PsActiveProcessHead            21b940  2ab400  40e3a0  c1e200  c26400  40f3a0  c27400  c27200   7a180   8b158   9a158
 PsLoadedModuleList             239c90  2c5690  41a8d0  c2a390  c339d0  41b8d0  c349d0  c33390   7a1a8   8b5a0   9a5a0
 ObTypeIndexTable               21e100  2aea40  541bf0  cfce10  d113b0  542bf0  d123b0  d05e10       -       -       -
@@ -115,8 +118,49 @@ DEBUGGER_DATA = {
 }
 """Fields of KDDEBUGGER_DATA64 that hold the address of a variable (wdbgexts.h)."""
 
-SIZES = {2195: 0x278, 2600: 0x290, 3790: 0x318, 7601: 0x340, 9600: 0x360, 14393: 0x368, 26100: 0x3A0}
-"""Size of the debugger data block; 0x380 where nothing else is said. 2195 with the fields of its later updates."""
+_SIZES = (
+    (26100, 0x3A0),
+    (17763, 0x380),
+    (14393, 0x368),
+    (9200, 0x360),
+    (7600, 0x340),
+    (6001, 0x330),
+    (6000, 0x328),
+    (3790, 0x318),
+    (2600, 0x290),
+    (2195, 0x278),
+)
+_KNOWN_64 = (26100, 22000, 20348, 19041, 17763, 14393, 9600, 7601)
+_GONE = {"MmNonPagedPool": 9200, "MmPagedPoolStart": 9200, "MmPagedPoolEnd": 9200}
+_GONE |= {"NonPagedPoolDescriptor": 19041, "ExpPagedPool": 19041, "ExpNumberOfPagedPools": 19041}
+_GONE |= dict.fromkeys(
+    (
+        "MmAvailablePages",
+        "MmResidentAvailablePages",
+        "MmTotalCommit",
+        "MmPeakCommitment",
+        "MmAllocatedNonPagedPool",
+        "MmMaximumNonPagedPoolInBytes",
+        "MmNumberOfPhysicalPages",
+        "MmPagedPoolInformation",
+    ),
+    10240,
+)
+"""Variables by the start of their names, and the first build without them."""
+_LATER = {
+    "ObTypeIndexTable": (7600, 0x9E000),
+    "ObHeaderCookie": (10240, 0x9E804),
+    "KiWaitNever": (9200, 0x9E810),
+    "KiWaitAlways": (9200, 0x9E820),
+    "MiState": (10240, 0x9F000),
+    "MiSystemPartition": (10240, 0xA4200),
+}
+"""Variables of later 32-bit kernels: first build, and a place behind those of 3790."""
+
+
+def debugger_data_size(build: int) -> int:
+    """Size of the debugger data block; that of 2195 with the fields of its later updates."""
+    return next(size for first, size in _SIZES if build >= first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +171,21 @@ class Symbols:
     places: dict[str, int]
 
 
-def symbols(build: int) -> Symbols:
-    """The globals of a build."""
+def symbols(build: int, bits: int) -> Symbols:
+    """The globals of a build. A kernel that is not in the table has its variables where the next one before has."""
     head, *rows = _TABLE.strip().splitlines()
-    column = head.split().index(str(build))
+    known = str(build)
+    if known not in head.split() or (bits == 32 and build > 3790) or (bits == 64 and build == 3790):
+        known = "3790" if bits == 32 else str(next((old for old in _KNOWN_64 if old <= build), 7601))
+        known = "14393" if bits == 64 and 10240 <= build < 14393 else known
+    column = head.split().index(known)
     places = {}
     for row in rows:
         cells = row.split()
-        if cells[column] != "-":
+        if cells[column] != "-" and not any(
+            cells[0].startswith(name) and build >= last for name, last in _GONE.items()
+        ):
             places[cells[0]] = int(cells[column], 16)
-    return Symbols(PDB.get(build, f"{build:032X}1"), places)
+    if bits == 32:
+        places |= {name: place for name, (first, place) in _LATER.items() if build >= first}
+    return Symbols(PDB.get(build if known == str(build) else 0, f"{bits:02X}{build:030X}1"), places)

@@ -38,10 +38,9 @@ def slot(tag: str, mask: int) -> int:
 
 
 def widths(layout: Layout) -> dict[str, int]:
-    """Bytes of each counter: 4 to 15063, 8 later; byte counts of x64 always 8."""
-    wide = layout.size("_POOL_TRACKER_TABLE") >= 0x38
-    x64 = layout.build >= 7601
-    return {name: 8 if wide or (x64 and name.endswith("Bytes")) else 4 for name in _FIELDS}
+    """Bytes of each counter: 4 to 15063, 8 later; byte counts are as wide as a pointer."""
+    wide = layout.size("_POOL_TRACKER_TABLE") >= 0x30
+    return {name: layout.bits // 8 if name.endswith("Bytes") else 8 if wide else 4 for name in _FIELDS}
 
 
 def build(
@@ -84,6 +83,19 @@ def build(
         expansion = pool.pages(1, False).start
         memory.write(expansion, data.tobytes())
     return Trackers(tables, size, expansion, expansion_size)
+
+
+def session_table(layout: Layout, rows: list[TagRow], size: int) -> bytes:
+    """The table of one session: 2^n entries, no overflow entry."""
+    data = np.zeros((size, layout.size("_POOL_TRACKER_TABLE")), np.uint8)
+    taken: set[int] = set()
+    for row in rows:
+        at = slot(row.tag, size - 1)
+        while at in taken:
+            at = (at + 1) % size
+        taken.add(at)
+        _write(data[at], layout, row.tag, row.figures)
+    return data.tobytes()
 
 
 def _write(row: NDArray[np.uint8], layout: Layout, tag: str, figures: tuple[int, ...]) -> None:

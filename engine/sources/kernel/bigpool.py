@@ -9,12 +9,15 @@ from ...facts import Case
 from ..dump.container import PAGE
 from .columns import read_columns
 from .kernel import Kernel
+from .layouts import known_layouts
 from .pooltags import PROTECTED
 from .report import Report
 
 MAX_ENTRIES = 1 << 24
 """Most entries read: 400 MB of table, for allocations that take up 64 GB at least."""
 STRUCT = "_POOL_TRACKER_BIG_PAGES"
+_ASSUMED = 2600
+"""Nothing public describes the table of Windows 2000: that of XP is assumed, as where it is looked for."""
 CHUNK = 1 << 18
 _PAGED = np.uint64(1)
 """Bit 0 of PoolType: paged pool (POOL_TYPE of the WDK headers)."""
@@ -61,6 +64,8 @@ def walk(kernel: Kernel, case: Case, report: Report) -> None:
 def read_big_pool(kernel: Kernel) -> BigPool | None:
     """The table's entries in use, or None where it was not found. Bit 0 of an address marks a free entry."""
     layout = kernel.layout
+    if layout.size(STRUCT) is None and kernel.build < _ASSUMED:
+        layout = next(known.layout for known in known_layouts() if known.build == _ASSUMED)
     variables = [kernel.symbol(name) for name in ("PoolBigPageTable", "PoolBigPageTableSize")]
     table, count = (kernel.memory.pointer(at) if at is not None else None for at in variables)
     stride = layout.size(STRUCT)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..dump.container import PAGE
 from .kernel import Kernel
 from .pooltags import PROTECTED
+from .virtual import Survey
 
 SEGMENT_HEAP_BUILD = 18362
 CHUNK_PAGES = 16384
@@ -40,11 +41,17 @@ class Blocks:
 
 @dataclass(slots=True)
 class Search:
-    """What a search over kernel memory found. `complete` is False where it was cut or pages of pool were damaged."""
+    """What a search over kernel memory found.
+
+    `complete` is False where it was cut, pages of pool were damaged, or pages that the page tables map beside the
+    blocks found are not in the dump. Addresses that nothing maps are no gap.
+    """
 
     tags: dict[int, Blocks] = field(default_factory=dict)
     pool_pages: int = 0
     broken_pages: int = 0
+    absent_pages: int = 0
+    """Pages mapped where blocks were found, but not in this dump; those behind a missing page table count as well."""
     start: int = 0
     end: int = 0
     complete: bool = True
@@ -76,11 +83,12 @@ def search(kernel: Kernel, keys: Sequence[int], skip: Sequence[tuple[int, int]] 
     wanted = np.unique(np.array(list(keys), dtype=np.uint64) & _MASK)
     parts: dict[int, list[tuple[NDArray[np.uint64], NDArray[np.uint32]]]] = {int(key): [] for key in wanted}
     total = 0
+    gaps = _Gaps(kernel)
     for start, end in pool_ranges(kernel):
         if found.pool_pages:
             break
         found.start, found.end = start, end - 1
-        for vas, offsets in _pages(kernel, start, end, skip):
+        for vas, offsets in _pages(kernel, start, end, skip, gaps):
             addresses, words = _look(kernel, form, wanted, vas, offsets, found)
             tags = words >> np.uint64(32) & _MASK
             sizes = (_part(words, form.size) * np.uint64(form.unit)).astype(np.uint32)
@@ -88,6 +96,7 @@ def search(kernel: Kernel, keys: Sequence[int], skip: Sequence[tuple[int, int]] 
                 mine = tags == np.uint64(key)
                 if mine.any():
                     list_.append((addresses[mine], sizes[mine]))
+            gaps.beside(addresses)
             total += len(addresses)
             if total > MAX_BLOCKS:
                 found.complete = False
@@ -97,9 +106,50 @@ def search(kernel: Kernel, keys: Sequence[int], skip: Sequence[tuple[int, int]] 
         size = np.concatenate([part[1] for part in list_]) if list_ else np.zeros(0, np.uint32)
         order = np.argsort(address, kind="stable")
         found.tags[key] = Blocks(address[order], size[order])
-    if kernel.memory.truncated or kernel.memory.physical.problems or found.broken_pages:
+    found.absent_pages = gaps.count()
+    if kernel.memory.truncated or kernel.memory.physical.problems or found.broken_pages or found.absent_pages:
         found.complete = False
     return found
+
+
+class _Gaps:
+    """Counts the pages that are mapped, but not in the dump, in the regions that hold blocks.
+
+    From Windows 8 on x64 every pool has top-level entries of its own; on x86 pools share the address space with views
+    of the file cache, which no kernel dump holds, and one page table is the region.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        levels = kernel.memory.paging.levels
+        self._shift = np.uint64(39 if kernel.bits == 64 else levels[-2].shift)
+        self._pages: dict[int, int] = {}
+        self._lost: list[tuple[int, int]] = []
+        self._regions: set[int] = set()
+
+    def see(self, survey: Survey, skip: Sequence[tuple[int, int]]) -> None:
+        """Take in what a range maps; what lies in `skip` does not count."""
+        for addresses, sizes in ((survey.absent, None), (survey.lost, survey.lost_sizes)):
+            keep = np.ones(len(addresses), np.bool_)
+            for first, last in skip:
+                keep &= (addresses < np.uint64(first)) | (addresses >= np.uint64(last))
+            if sizes is None:
+                regions, counts = np.unique(addresses[keep] >> self._shift, return_counts=True)
+                for region, count in zip(regions.tolist(), counts.tolist(), strict=True):
+                    self._pages[region] = self._pages.get(region, 0) + count
+            else:
+                self._lost += zip(addresses[keep].tolist(), sizes[keep].tolist(), strict=True)
+
+    def beside(self, blocks: NDArray[np.uint64]) -> None:
+        """Blocks were found at these addresses."""
+        self._regions.update(np.unique(blocks >> self._shift).tolist())
+
+    def count(self) -> int:
+        """Pages that may hold blocks and are not in the dump. A missing table between blocks hides all its pages."""
+        shift = int(self._shift)
+        found = sum(self._pages.get(region, 0) for region in self._regions)
+        low, high = min(self._regions, default=0), max(self._regions, default=-1)
+        found += sum(size // PAGE for at, size in self._lost if low <= at >> shift <= high)
+        return found
 
 
 def pool_ranges(kernel: Kernel) -> list[tuple[int, int]]:
@@ -129,15 +179,17 @@ def _value(kernel: Kernel, name: str) -> int | None:
 
 
 def _pages(
-    kernel: Kernel, start: int, end: int, skip: Sequence[tuple[int, int]]
+    kernel: Kernel, start: int, end: int, skip: Sequence[tuple[int, int]], gaps: _Gaps
 ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int64]]]:
     """Resident pages of a range outside `skip` with their file offsets, in chunks."""
     # Of large machines one top-level entry at a time: the index of 1 TB of pages would not fit.
     small = kernel.bits == 32 or kernel.memory.physical.page_count < _SMALL
     slot = end - start if small else 1 << (kernel.memory.paging.address_bits - 9)
     for low in range(start, end, slot):
-        vas, offsets = kernel.memory.resident(low, min(low + slot, end))
-        keep = offsets >= 0
+        survey = kernel.memory.survey(low, min(low + slot, end))
+        gaps.see(survey, skip)
+        vas, offsets = survey.vas, survey.offsets
+        keep = np.ones(len(vas), np.bool_)
         for first, last in skip:
             keep[np.searchsorted(vas, np.uint64(first)) : np.searchsorted(vas, np.uint64(last))] = False
         vas, offsets = vas[keep], offsets[keep]

@@ -28,7 +28,7 @@ def walk(kernel: Kernel, case: Case, report: Report) -> None:
     tags = wanted_tags(case)
     found = _search(kernel, [*tags, *OBJECT_TAGS])
     big = read_big_pool(kernel)
-    report.counted("pages with the pool blocks looked for", found.pool_pages, unreadable=0)
+    report.counted("pages with the pool blocks looked for", found.pool_pages, unreadable=found.absent_pages)
     if found.broken_pages:
         report.counted("pages of pool", 0, skipped=found.broken_pages)
     if kernel.build >= SEGMENT_HEAP_BUILD:

@@ -32,6 +32,9 @@ _PAGES = {
 """Fields of the memory fact and the variables, in pages, of builds before 10240."""
 
 
+_FREE = ("available_bytes", "resident_available_bytes")
+
+
 @dataclass(slots=True)
 class Counters:
     """Page counts by field of the memory fact, bytes used by pool, and where they were read."""
@@ -178,10 +181,10 @@ def _partition(kernel: Kernel, report: Report) -> Counters:
 def _memory(case: Case, report: Report, counters: Counters, ram: int | None, run_source: str) -> None:
     """The memory fact; counters that contradict physical memory or each other are left out with a note."""
     sizes = {name: pages * PAGE for name, pages in counters.pages.items() if name != "physical_bytes"}
-    for name in ("committed_bytes", "commit_limit_bytes", "peak_commit_bytes"):
+    for name in ("committed_bytes", "commit_limit_bytes", "peak_commit_bytes", *_FREE):
         if sizes.get(name) == 0:
-            del sizes[name]  # a running machine has committed memory: the counter was not recorded
-    for name in ("available_bytes", "resident_available_bytes"):
+            del sizes[name]  # no machine runs without committed memory or a reserve of pages: it was not recorded
+    for name in _FREE:
         if ram is not None and sizes.get(name, 0) > ram:
             text = f"The counter of {name[:-6].replace('_', ' ')} memory exceeds physical memory; it is not used."
             report.missing("memory", text, "impossible-counter")
@@ -203,7 +206,8 @@ def _memory(case: Case, report: Report, counters: Counters, ram: int | None, run
 
 def _pool(kernel: Kernel, case: Case, report: Report, pool: str, used: int, source: str, ram: int | None) -> None:
     maximum, limit = pool_limit(kernel, pool)
-    bound = ram if pool == "nonpaged" else maximum
+    bounds = [bound for bound in (ram if pool == "nonpaged" else None, maximum) if bound is not None]
+    bound = min(bounds, default=None)
     impossible = bound is not None and used > bound
     if impossible:
         text = f"The dump says {used:,} bytes of {pool} pool are in use, more than the {bound:,} bytes there can be."

@@ -14,6 +14,7 @@ from .objects import ObjectTypes, candidates
 from .processes import Processes, extend
 from .report import Report
 from .threads import ended, owners, read_threads
+from .userimages import UserImages
 
 ModuleNames = Callable[[Addresses], Sequence[str | None]]
 """Names of the modules that addresses lie in, None for those outside any."""
@@ -59,7 +60,12 @@ class Group:
 
 
 def find_ended(
-    kernel: Kernel, types: ObjectTypes, held: Held, blocks: Mapping[str, Addresses], names: ModuleNames
+    kernel: Kernel,
+    types: ObjectTypes,
+    held: Held,
+    blocks: Mapping[str, Addresses],
+    names: ModuleNames,
+    images: UserImages,
 ) -> tuple[Processes, Ended, Ended]:
     """The processes, with those that only a census or an ended thread leads to; ended threads; ended processes.
 
@@ -79,6 +85,8 @@ def find_ended(
     row = owners(threads, processes)
     starts = np.where(threads.win32_start >= USER_START, threads.win32_start, threads.start)
     module, modules = _modules(starts, threads.start, names)
+    owner = np.append(processes.addresses, np.uint64(0))[row]
+    module, modules = _with_user_modules(module, modules, owner, starts, images)
     gone_threads = Ended(
         "Thread",
         threads.addresses,
@@ -139,6 +147,16 @@ def _modules(starts: Addresses, others: Addresses, names: ModuleNames) -> tuple[
     return np.where(first > 0, first, second), modules
 
 
+def _with_user_modules(
+    module: NDArray[np.int64], modules: list[str | None], owner: Addresses, starts: Addresses, images: UserImages
+) -> tuple[NDArray[np.int64], list[str | None]]:
+    """The same with the files that start addresses outside all drivers lie in, in the memory of their process."""
+    found, names = images.positions(np.where(module > 0, np.uint64(0), owner), starts)
+    number = {name: position for position, name in enumerate(modules)}
+    new_positions = np.array([number.setdefault(name, len(number)) for name in names], np.int64)
+    return np.where(module > 0, module, new_positions[found]), list(number)
+
+
 def group(gone: Ended, processes: Processes) -> list[Group]:
     """The ended objects by owner and start module; by image where there are many owners, as of processes always."""
     if not len(gone.bodies):
@@ -196,9 +214,10 @@ def walk(
     held: Held,
     blocks: Mapping[str, Addresses],
     names: ModuleNames,
+    images: UserImages,
 ) -> tuple[Processes, Ended, Ended]:
     """Add dead_objects facts; returns what `find_ended` found, for the process and sample facts."""
-    processes, threads, ended_processes = find_ended(kernel, types, held, blocks, names)
+    processes, threads, ended_processes = find_ended(kernel, types, held, blocks, names, images)
     for gone, what in ((threads, "ended threads"), (ended_processes, "ended processes")):
         report.counted(what, len(gone.bodies))
         groups = group(gone, processes)

@@ -73,6 +73,7 @@ def _stages() -> tuple[tuple[str, str, Walker], ...]:
         ("pool blocks", "pool", census.walk),
         ("ended objects", "objects", found.ended_objects),
         ("processes and threads", "processes", found.processes),
+        ("session pool", "tags", found.session_pool),
         ("tags in images", "tags", tagscan.walk),
     )
 

@@ -11,7 +11,7 @@ from .kernel import Kernel
 from .objects import ObjectTypes
 from .processes import CidTable, Processes, extend, find_processes, read_cid_table
 from .report import Report
-from .tables import Entries, header_counts, read_entries
+from .tables import MAX_ENTRIES, Entries, header_counts, read_entries
 from .threads import ended as ended_threads
 
 MAX_TABLE_FACTS = 1000
@@ -109,6 +109,10 @@ def _held(
     counted = np.where(several & complete & ((first == walked) | (total < walked)), walked, total)
     # Every leaf was walked: a stored count far beyond what stands there is damage, not handles.
     counted = np.where(complete & (counted > 4 * walked + 1000), walked, counted)
+    # Nor are there more handles than the table has entries for, or by far more than all type objects count.
+    totals = [kind.handles for kind in types.types]
+    most = 2 * sum(total or 0 for total in totals) + 1000 if None not in totals else MAX_ENTRIES
+    counted = np.where(counted > np.minimum(entries.room, most), -1, counted)
     return Held(
         cid,
         processes,

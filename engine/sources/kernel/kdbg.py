@@ -22,6 +22,8 @@ _TAG_OFFSET, _SIZE_OFFSET = 0x10, 0x14
 _LEAST, _MOST = 0x208, 0x400
 """Size of the block: up to MmLoadedUserImageList on Windows 2000; 0x3A8 is the largest seen (24H2)."""
 _RANGE = 1 << 24
+_IMAGE = 1 << 26
+"""Block and variables lie in the kernel's image; that of Windows 11 has 17 MB."""
 
 POINTERS = {
     "PsLoadedModuleList": 0x48,
@@ -96,6 +98,24 @@ POINTERS = {
 }
 """Fields that hold the address of a kernel variable."""
 
+COUNTERS = frozenset(
+    {
+        "MmAllocatedNonPagedPool",
+        "MmAvailablePages",
+        "MmMaximumNonPagedPoolInBytes",
+        "MmNumberOfPhysicalPages",
+        "MmPagedPoolCommit",
+        "MmPeakCommitment",
+        "MmResidentAvailablePages",
+        "MmSizeOfPagedPoolInBytes",
+        "MmTotalCommitLimit",
+        "MmTotalCommittedPages",
+    }
+)
+"""Counters, no two of which are one variable."""
+_UNALIGNED = frozenset({"KiNormalSystemCall", "NtBuildLab"})
+"""Code and text."""
+
 KERN_BASE, SIZE_EPROCESS, SIZE_ETHREAD = 0x18, 0x2A8, 0x2C0
 
 
@@ -122,8 +142,13 @@ class DebuggerData:
         return found if found >> (self.bits - 1) else None
 
     def address_of(self, name: str) -> int | None:
-        """Address of a kernel variable."""
-        return self.value(POINTERS[name]) if name in POINTERS else None
+        """Address of a kernel variable; None where no variable can lie there or two counters would share the place."""
+        found = self.value(POINTERS[name]) if name in POINTERS else None
+        if found is None or (name not in _UNALIGNED and found % 4) or abs(found - self.address) >= _IMAGE:
+            return None
+        if name in COUNTERS and any(found == self.value(POINTERS[other]) for other in COUNTERS - {name}):
+            return None
+        return found
 
     def length(self, offset: int) -> int | None:
         """A structure's size from one of the 16-bit fields; None where no kernel structure is that large or small."""

@@ -8,6 +8,7 @@ from .columns import Addresses
 from .endedobjects import Ended, group
 from .handles import Held
 from .kernel import Kernel
+from .objectnames import name_of
 from .objects import ObjectTypes
 from .processes import Processes, seconds_since
 from .threads import read_threads
@@ -83,6 +84,7 @@ def _add_ended(
                 win32_start_address=_start(threads.win32_start[position]) if is_thread else None,
                 start_module=gone.modules[gone.module[index]],
                 ended_s=seconds_since(exited, kernel.header.system_time) if exited is not None else None,
+                name=name_of(kernel, types, body - types.body, gone.type) if is_thread else None,
             )
         )
 
@@ -125,6 +127,7 @@ def _add_live(kernel: Kernel, case: Case, types: ObjectTypes, held: Held) -> Non
                     handle_count=max(int(found.handles[position]), 0),
                     pointer_count=max(int(found.pointers[position]), 0),
                     references=references[position],
+                    name=name_of(kernel, types, header, types.names[kind]),
                 )
             )
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...facts import Case
-from . import endedobjects, handles, objects, objectsamples, processes
+from . import endedobjects, handles, objects, objectsamples, processes, sessionpool, threadstacks
 from .census import OBJECT_TAGS, blocks_of
 from .endedobjects import Ended
 from .handles import Held
@@ -12,7 +12,8 @@ from .modules import module_map
 from .objects import ObjectTypes, read_types
 from .processes import Processes, find_processes, read_cid_table
 from .report import Report
-from .threads import live_threads
+from .threads import find_live, live_threads
+from .userimages import UserImages
 
 _TYPES = dict(zip(OBJECT_TAGS, ("Thread", "Process"), strict=True))
 
@@ -24,6 +25,8 @@ class ObjectStages:
         self._types: ObjectTypes | None = None
         self._held: Held | None = None
         self._processes: Processes | None = None
+        self._ended_threads: Ended | None = None
+        self._images: UserImages | None = None
 
     def object_types(self, kernel: Kernel, case: Case, report: Report) -> None:
         """Add object_type facts."""
@@ -42,18 +45,33 @@ class ObjectStages:
         blocks = {_TYPES[tag]: blocks_of(kernel, tag) for tag in OBJECT_TAGS}
         names = module_map(kernel).name_of
         found: tuple[Processes, Ended, Ended]
-        found = endedobjects.walk(kernel, case, report, types, self._held, blocks, names)
-        self._processes = found[0]
+        found = endedobjects.walk(kernel, case, report, types, self._held, blocks, names, self._users(kernel, types))
+        self._processes, self._ended_threads = found[:2]
         objectsamples.walk(kernel, case, types, self._held, *found)
 
     def processes(self, kernel: Kernel, case: Case, report: Report) -> None:
-        """Add process facts: live and ended processes, with handle counts and live threads."""
+        """Add process facts: live and ended processes, with handle counts and live threads; stack and sample facts."""
         types = self._known(kernel, report)
         held = self._held
         cid = held.cid if held else read_cid_table(kernel, types)
         found = self._processes or (held.processes if held else find_processes(kernel, types, cid, report))
         counts = held.counts_of(found) if held else np.full(len(found.addresses), -1)
-        processes.walk(kernel, case, report, found, counts, live_threads(kernel, types, found, cid, report))
+        live, modules = find_live(kernel, types, found, cid, report), module_map(kernel)
+        crashed = threadstacks.crash(kernel, case, modules)
+        processes.walk(kernel, case, report, found, counts, live_threads(live, found), crashed)
+        users = self._users(kernel, types)
+        threadstacks.walk(kernel, case, report, types, found, live, modules, users, self._ended_threads)
+
+    def session_pool(self, kernel: Kernel, case: Case, report: Report) -> None:
+        """Add tag and pool facts of session pool."""
+        found = self._processes or (self._held.processes if self._held else None)
+        if found is not None:
+            sessionpool.walk(kernel, case, report, found)
+
+    def _users(self, kernel: Kernel, types: ObjectTypes) -> UserImages:
+        if self._images is None:
+            self._images = UserImages(kernel, types)
+        return self._images
 
     def _known(self, kernel: Kernel, report: Report) -> ObjectTypes:
         if self._types is None:

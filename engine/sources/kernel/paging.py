@@ -88,6 +88,12 @@ def leads_to(paging: Paging, level: int, entry: int, highest: int) -> tuple[int,
     return -1, False
 
 
+def is_valid(entries: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Entries the processor follows; pages in transition, in the page file or nowhere are not."""
+    valid: NDArray[np.bool_] = (entries & np.uint64(VALID)) != 0
+    return valid
+
+
 def is_large(paging: Paging, level: int, entries: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Entries that map a large page instead of a table: 4 MB, 2 MB or 1 GB."""
     wanted = np.uint64(VALID | LARGE)
@@ -97,7 +103,7 @@ def is_large(paging: Paging, level: int, entries: NDArray[np.uint64]) -> NDArray
 
 def frames(paging: Paging, entries: NDArray[np.uint64], highest: int) -> NDArray[np.int64]:
     """Page frame number each entry leads to (table or 4 KiB page), as `leads_to` says for one."""
-    valid = (entries & np.uint64(VALID)) != 0
+    valid = is_valid(entries)
     transition = (entries & np.uint64(_STATE)) == np.uint64(_TRANSITION)
     frame = (entries & np.uint64(_FRAME if paging.entry_size == 8 else 0xFFFF_F000)) >> np.uint64(PAGE_SHIFT)
     possible = np.uint64((1 << max(highest, 0).bit_length()) - 1)

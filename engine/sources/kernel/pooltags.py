@@ -108,8 +108,6 @@ def walk(kernel: Kernel, case: Case, report: Report) -> None:
                 bytes=entry.bytes,
             )
         )
-    text = "Session pool (win32k and display drivers) is counted per session and not read; `!poolused 8` shows it."
-    report.missing("tags", text, "not-read", severity="info")
     _pool_totals(kernel, case, report, tracker)
 
 
@@ -131,19 +129,19 @@ def read_tracker(kernel: Kernel, report: Report) -> Tracker | None:
         )
         report.missing("tags", text)
         return None
-    layout = _Layout(kernel)
+    layout = TrackerLayout(kernel)
     slots = _length(kernel, "PoolTrackTableSize") or _guess_length(kernel, layout, table)
     if slots is None:
         report.missing("tags", f"The pool tag table at {table:x} has no plausible length or is not in this dump.")
         return None
     others, quality = _other_tables(kernel, table, slots, report)
-    addresses = _addresses(table, slots, layout.size)
+    addresses = slot_addresses(table, slots, layout.size)
     rows, valid = memory.gather(addresses, layout.size)
     keys = np.where(valid, _column(rows, layout.key), 0)
     sums = layout.columns(rows, valid)
     unreadable = int((~valid).sum())
     for other in others:
-        more, there = memory.gather(_addresses(other, slots, layout.size), layout.size)
+        more, there = memory.gather(slot_addresses(other, slots, layout.size), layout.size)
         unreadable += int((~there).sum())
         # A slot is claimed in every table under the same index; until then its key is zero.
         used = there & (_column(more, layout.key) != 0)
@@ -156,7 +154,7 @@ def read_tracker(kernel: Kernel, report: Report) -> Tracker | None:
     expansion = memory.pointer(variable) if variable is not None else None
     extra = _length(kernel, "PoolTrackTableExpansionSize") if expansion else None
     if expansion and extra:
-        at = _addresses(expansion, extra, layout.size)
+        at = slot_addresses(expansion, extra, layout.size)
         more, there = memory.gather(at, layout.size)
         found = np.where(there, _column(more, layout.key), 0)
         # It fills from the front: behind the first empty entry nothing counts.
@@ -169,12 +167,12 @@ def read_tracker(kernel: Kernel, report: Report) -> Tracker | None:
     if unreadable:
         quality = "suspect" if others else "lower-bound"
     ram = (kernel.header.ram_pages or 0) * PAGE or MAX_BYTES
-    entries, impossible = _entries(layout, keys, sums, addresses, ram)
+    entries, impossible = tag_entries(layout, keys, sums, addresses, ram)
     total = slots * (1 + len(others)) + len(keys) - slots
     return Tracker(entries, quality, 1 + len(others), total - unreadable, unreadable, impossible)
 
 
-class _Layout:
+class TrackerLayout:
     """Where the counters of an entry lie."""
 
     def __init__(self, kernel: Kernel) -> None:
@@ -199,7 +197,8 @@ def _column(rows: NDArray[np.uint8], field: Field) -> NDArray[np.uint64]:
     return part.view(np.dtype(f"<u{field.size}")).reshape(-1).astype(np.uint64)
 
 
-def _addresses(start: int, count: int, size: int) -> NDArray[np.uint64]:
+def slot_addresses(start: int, count: int, size: int) -> NDArray[np.uint64]:
+    """Addresses of the entries of a table."""
     return np.uint64(start) + np.arange(count, dtype=np.uint64) * np.uint64(size)
 
 
@@ -210,11 +209,11 @@ def _length(kernel: Kernel, name: str) -> int | None:
     return value if value and 0 < value <= MAX_ENTRIES else None
 
 
-def _guess_length(kernel: Kernel, layout: _Layout, table: int) -> int | None:
+def _guess_length(kernel: Kernel, layout: TrackerLayout, table: int) -> int | None:
     """The usual length under which most tags stand in the slot their hash gives or within eight behind it."""
     best, share = None, 0.6
     for slots in _SIZES:
-        rows, valid = kernel.memory.gather(_addresses(table, slots, layout.size), layout.size)
+        rows, valid = kernel.memory.gather(slot_addresses(table, slots, layout.size), layout.size)
         keys = np.where(valid, _column(rows, layout.key), 0)[: slots - 1]
         index = np.flatnonzero(keys)
         if len(index) < 8:
@@ -258,8 +257,8 @@ def _other_tables(kernel: Kernel, table: int, slots: int, report: Report) -> tup
     return tables, "suspect" if lost else "exact"
 
 
-def _entries(
-    layout: _Layout,
+def tag_entries(
+    layout: TrackerLayout,
     keys: NDArray[np.uint64],
     sums: Sequence[NDArray[np.uint64]],
     addresses: NDArray[np.uint64],
@@ -362,7 +361,8 @@ def _pool_totals(kernel: Kernel, case: Case, report: Report, tracker: Tracker) -
             continue
         maximum, limit = pool_limit(kernel, pool)
         ram = kernel.header.ram_pages
-        doubtful = tracker.quality == "suspect" or tracker.impossible or (ram and total > ram * PAGE)
+        most = min(maximum or MAX_BYTES, ram * PAGE if ram else MAX_BYTES)
+        doubtful = tracker.quality == "suspect" or tracker.impossible or total > most
         quality: Quality = "suspect" if doubtful else "lower-bound"
         used, source = total, f"sum of {STRUCT} bytes over {tracker.tables} tables"
         if pool in found:

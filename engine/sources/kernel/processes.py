@@ -208,11 +208,12 @@ def walk(
     processes: Processes,
     handle_counts: NDArray[np.int64],
     threads: Mapping[int, tuple[int, str]],
+    crashed: int | None = None,
 ) -> None:
     """Add a process fact per process.
 
     `handle_counts` are handles by row of `processes`, -1 unknown; `threads` the number of live threads and their states
-    by row, where counted.
+    by row, where counted; `crashed` the EPROCESS of the crash's context.
     """
     now = kernel.header.system_time
     shown = ended = 0
@@ -233,11 +234,12 @@ def walk(
                 image=processes.image[row],
                 address=place,
                 parent_pid=_known(processes.parent[row]),
-                session=_session(kernel, int(processes.addresses[row])),
+                session=session_of(kernel, int(processes.addresses[row])),
                 handle_count=_known(handle_counts[row]),
                 threads=live,
                 thread_states=states,
                 exited=bool(processes.ended[row]) if processes.ended_known[row] else None,
+                crashed=True if crashed is not None and int(processes.addresses[row]) == crashed else None,
                 object_table=address(int(processes.table[row])) if processes.table_known[row] else None,
                 private_bytes=commit * PAGE if commit is not None else None,
                 elapsed_s=seconds_since(int(processes.created[row]), now),
@@ -267,13 +269,20 @@ def seconds_since(filetime: int, now: datetime | None) -> float | None:
     return round(seconds, 1) if seconds >= 0 else None
 
 
-def _session(kernel: Kernel, process: int) -> int | None:
-    """Session id: in EPROCESS (2000), else in MM_SESSION_SPACE, which to build 22631 has it as its third number."""
+def session_of(kernel: Kernel, process: int) -> int | None:
+    """Session id: in EPROCESS (2000), else in the structure its Session points to.
+
+    That is MM_SESSION_SPACE, from 24H2 on PSP_SESSION_SPACE, which begins alike (volatility3 and vmi read it so). The
+    id is its third 32-bit field; in Server 2003 a pointer lies in front.
+    """
     own = kernel.layout.offset("_EPROCESS", "SessionId")
     if own is not None:
         number = kernel.memory.u32(process + own)
     else:
         at = kernel.layout.offset("_EPROCESS", "Session")
-        space = kernel.memory.pointer(process + at) if at is not None and kernel.build <= 22631 else None
-        number = kernel.memory.u32(space + 8) if space else None
+        space = kernel.memory.pointer(process + at) if at is not None else None
+        place = kernel.layout.offset("_MM_SESSION_SPACE", "SessionId")
+        if place is None:
+            place = 8 + (kernel.bits // 8 if kernel.build == 3790 else 0)
+        number = kernel.memory.u32(space + place) if space else None
     return number if number is not None and number < 1 << 16 else None

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ... import userfolders
+
 ENVIRONMENT = "DUMPTRIAGE_SYMBOLS"
 """As --symbols; on systems where PATH is separated by `:`, its plain folders may be too."""
 DEBUGGER_ENVIRONMENT = "_NT_SYMBOL_PATH"
@@ -42,10 +44,8 @@ class SymbolPath(NamedTuple):
 
 
 def user_cache(environment: Mapping[str, str] = os.environ) -> Path:
-    """The user's cache of symbols: below LOCALAPPDATA on Windows, else below XDG_CACHE_HOME or ~/.cache."""
-    home = environment.get("LOCALAPPDATA" if os.name == "nt" else "XDG_CACHE_HOME", "")
-    # The XDG base directory specification has relative paths ignored.
-    return (Path(home) if Path(home).is_absolute() else Path.home() / ".cache") / "dumptriage" / "symbols"
+    """The user's cache of symbols."""
+    return userfolders.cache(environment) / "symbols"
 
 
 def parse(text: str, cache: Path) -> tuple[list[Path], list[Server], list[str]]:

@@ -52,6 +52,8 @@ class Entries:
     """Pages per table, of entries or of pointers to them, that are not in the dump."""
     wild: NDArray[np.int64]
     """Entries and pointers per table that cannot be true."""
+    room: NDArray[np.int64]
+    """Most handles each table can hold: entries of the leaf pages it points to, read or not."""
     cut: bool
     """More entries than MAX_ENTRIES: the rest was not read."""
 
@@ -90,12 +92,12 @@ def read_entries(kernel: Kernel, tables: Addresses) -> Entries:
     """The entries in use of the tables at these addresses."""
     count = len(tables)
     leaves, read = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    missing, wild = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    missing, wild, room = (np.zeros(count, np.int64) for _ in range(3))
     form = table_format(kernel)
     if form is None or not count:
         empty = np.zeros(0, np.uint64)
-        return Entries(empty, None, np.zeros(count + 1, np.int64), leaves, missing + 1, wild, False)
-    pages, owners = _leaf_pages(kernel, form, tables, missing, wild)
+        return Entries(empty, None, np.zeros(count + 1, np.int64), leaves, missing + 1, wild, room + MAX_ENTRIES, False)
+    pages, owners = _leaf_pages(kernel, form, tables, missing, wild, room)
     limit = MAX_ENTRIES // form.leaf
     cut = len(pages) > limit
     pages, owners = pages[:limit], owners[:limit]
@@ -120,15 +122,22 @@ def read_entries(kernel: Kernel, tables: Addresses) -> Entries:
             references[filled : filled + more] = _references(form, raw)[true]
         filled += more
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(read)])
-    return Entries(
-        pointers[:filled], None if references is None else references[:filled], starts, leaves, missing, wild, cut
-    )
+    found = None if references is None else references[:filled]
+    return Entries(pointers[:filled], found, starts, leaves, missing, wild, np.minimum(room, MAX_ENTRIES), cut)
 
 
 def _leaf_pages(
-    kernel: Kernel, form: Format, tables: Addresses, missing: NDArray[np.int64], wild: NDArray[np.int64]
+    kernel: Kernel,
+    form: Format,
+    tables: Addresses,
+    missing: NDArray[np.int64],
+    wild: NDArray[np.int64],
+    room: NDArray[np.int64],
 ) -> tuple[Addresses, NDArray[np.int64]]:
-    """Addresses of all leaf pages with the number of their table, in table order; adds to `missing` and `wild`."""
+    """Addresses of all leaf pages with the number of their table, in table order.
+
+    Adds to `missing`, `wild` and `room`.
+    """
     pointer = kernel.bits // 8
     roots = read_columns(kernel.memory, tables, {"code": (form.root, pointer)})
     missing += ~roots.valid["code"]
@@ -140,12 +149,18 @@ def _leaf_pages(
         level = np.full(len(tables), form.levels)
     usable = roots.valid["code"] & (code >= np.uint64(1 << (kernel.bits - 1))) & (level <= 3)
     wild += roots.valid["code"] & ~usable
+    room += np.where(usable, 0, MAX_ENTRIES)
     owner = np.arange(len(tables))
     pages = {depth: (code[usable & (level == depth)], owner[usable & (level == depth)]) for depth in (1, 2, 3)}
-    for depth, width in ((3, form.top), (2, form.middle)):
-        below, whose = _pointers(kernel, *pages[depth], width, form.levels is not None, missing, wild)
+    for depth, width, holds in ((3, form.top, form.middle * form.leaf), (2, form.middle, form.leaf)):
+        gone, odd = np.zeros(len(tables), np.int64), np.zeros(len(tables), np.int64)
+        below, whose = _pointers(kernel, *pages[depth], width, form.levels is not None, gone, odd)
+        missing += gone
+        wild += odd
+        room += (gone * width + odd) * holds
         pages[depth - 1] = np.concatenate([pages[depth - 1][0], below]), np.concatenate([pages[depth - 1][1], whose])
     leaf, whose = pages[1]
+    room += np.bincount(whose, minlength=len(tables)) * form.leaf
     # No page serves two leaves: one that is pointed to twice is a sign of damage and is read once.
     _, first = np.unique(leaf, return_index=True)
     wild += np.bincount(whose, minlength=len(tables)) - np.bincount(whose[first], minlength=len(tables))

@@ -123,10 +123,17 @@ def owners(threads: Threads, processes: Processes) -> NDArray[np.int64]:
     return np.where(threads.owner != 0, processes.at(threads.owner), processes.rows_of_pids(threads.pid))
 
 
-def live_threads(
-    kernel: Kernel, types: ObjectTypes, processes: Processes, cid: CidTable, report: Report
-) -> Mapping[int, tuple[int, str]]:
-    """Number of live threads and their states by row of `processes`, from the thread lists and the CID table."""
+@dataclass(frozen=True, slots=True)
+class LiveThreads:
+    """Live threads as columns: ETHREAD, row of the process (-1 unknown), state << 8 | wait reason (of waiting ones)."""
+
+    bodies: Addresses
+    rows: NDArray[np.int64]
+    state: NDArray[np.uint64]
+
+
+def find_live(kernel: Kernel, types: ObjectTypes, processes: Processes, cid: CidTable, report: Report) -> LiveThreads:
+    """The live threads, from the thread lists and the CID table."""
     listed, broken = _listed(kernel, processes)
     bodies = distinct(np.concatenate([listed, cid.threads]))
     bodies = bodies[types.are("Thread", bodies)] if types.position("Thread") >= 0 else listed
@@ -138,12 +145,17 @@ def live_threads(
     found = read_columns(kernel.memory, bodies, fields)
     state = found.values.get("State", np.full(len(bodies), 255, np.uint64))
     reason = found.values.get("WaitReason", np.full(len(bodies), 255, np.uint64))
-    key = (state << np.uint64(8)) | np.where(state == WAITING, reason, 0)
     report.counted("live threads", len(bodies))
     if broken:
         report.missing("processes", f"The thread lists of {broken:,} processes break off: live threads may be missing.")
+    return LiveThreads(bodies, rows, (state << np.uint64(8)) | np.where(state == WAITING, reason, np.uint64(0)))
+
+
+def live_threads(live: LiveThreads, processes: Processes) -> Mapping[int, tuple[int, str]]:
+    """Number of live threads and their states by row of `processes`."""
+    known = live.rows >= 0
     states: dict[int, list[tuple[int, int]]] = {}
-    pairs = (rows[rows >= 0].astype(np.uint64) << np.uint64(16)) | key[rows >= 0]
+    pairs = (live.rows[known].astype(np.uint64) << np.uint64(16)) | live.state[known]
     for pair, count in zip(*(part.tolist() for part in np.unique(pairs, return_counts=True)), strict=True):
         states.setdefault(pair >> 16, []).append((count, pair & 0xFFFF))
     return {

@@ -1,12 +1,13 @@
 """The kernel's address space through one page-table root: single reads, bulk reads, and what is mapped in a range."""
 
 import struct
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..dump.container import PAGE
-from .paging import Paging, frames, is_large, large_frames, leads_to
+from .paging import Paging, frames, is_large, is_valid, large_frames, leads_to
 from .physical import PAGE_SHIFT, PhysicalMemory
 
 _MAX_READ = 1 << 26
@@ -18,6 +19,21 @@ _U16, _U32, _U64 = struct.Struct("<H"), struct.Struct("<I"), struct.Struct("<Q")
 
 _Words = NDArray[np.uint64]
 _Offsets = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the page tables map in a range, all sorted by address: what is in this dump and what is not."""
+
+    vas: NDArray[np.uint64]
+    """Pages that are in this dump, with their file offsets."""
+    offsets: NDArray[np.int64]
+    absent: NDArray[np.uint64]
+    """Pages that are valid and map a frame the machine has, but are not in this dump."""
+    lost: NDArray[np.uint64]
+    """First addresses whose page table is not in this dump, so that nobody can say what they map."""
+    lost_sizes: NDArray[np.uint64]
+    """Bytes of address space behind each of them."""
 
 
 class VirtualMemory:
@@ -206,21 +222,26 @@ class VirtualMemory:
         return start + (self.root & (PAGE - 1)) if start >= 0 else -1
 
     def resident(self, start: int, end: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        """Addresses of the pages mapped in [start, end) and in this dump, and their file offsets, sorted by address.
+        """Addresses of the pages mapped in [start, end) and in this dump, and their file offsets, sorted by address."""
+        found = self.survey(start, end)
+        return found.vas, found.offsets
+
+    def survey(self, start: int, end: int) -> Survey:
+        """What is mapped in [start, end): pages in this dump, pages that are not, and tables that are not.
 
         Large pages come as 4 KiB pages. The self-map of the page tables is left out: an entry that leads back to a
-        table of its own or a higher level. Tables that map far more than the dump holds are cut short: `truncated`.
+        table of its own or a higher level. So are frames beyond the memory of the machine, which are those of devices.
+        Tables that map far more than the dump holds are cut short: `truncated`.
         """
         end = min(end, self._mask + 1)
         root = self._root_offset()
+        found = _Found()
         if root < 0 or not 0 <= start < end:
-            return np.zeros(0, np.uint64), np.zeros(0, np.int64)
+            return found.survey()
         budget = 16 * self.physical.page_count + (1 << 20)
         tables, bases = np.array([root], np.int64), np.zeros(1, np.uint64)
         above = np.array([self.root >> PAGE_SHIFT], np.int64)
-        out_vas: list[_Words] = []
-        out_offsets: list[_Offsets] = []
-        for number in range(len(self.paging.levels)):
+        for number, level in enumerate(self.paging.levels):
             next_tables: list[_Offsets] = []
             next_bases: list[_Words] = []
             next_frames: list[_Offsets] = []
@@ -228,21 +249,24 @@ class VirtualMemory:
                 chunk = slice(part, part + _CHUNK_TABLES)
                 entries, vas = self._used(number, tables[chunk], bases[chunk], start, end)
                 large = is_large(self.paging, number, entries)
-                pages, offsets, spent = self._split(number, entries[large], vas[large], start, end, budget)
-                out_vas.append(pages)
-                out_offsets.append(offsets)
-                budget -= spent
+                budget -= self._split(number, entries[large], vas[large], start, end, budget, found)
                 frame = frames(self.paging, entries, self.physical.highest)
                 follow = (frame >= 0) & ~large
                 last = number == len(self.paging.levels) - 1
                 if not last:
                     follow &= ~np.isin(frame, above)
-                found = self.physical.offsets(frame[follow].astype(np.uint64))
-                here = found >= 0
+                frame, vas, entries = frame[follow], vas[follow], entries[follow]
+                at = self.physical.offsets(frame.astype(np.uint64))
+                here = at >= 0
+                gone = ~here & (frame <= self.physical.highest)
                 budget -= int(here.sum())
-                (out_offsets if last else next_tables).append(found[here])
-                (out_vas if last else next_bases).append(vas[follow][here])
-                next_frames.append(frame[follow][here])
+                if last:
+                    found.add(vas[here], at[here], vas[gone & is_valid(entries)])
+                else:
+                    next_tables.append(at[here])
+                    next_bases.append(vas[here])
+                    found.lose(vas[gone], 1 << level.shift)
+                next_frames.append(frame[here])
                 if budget < 0:
                     self.truncated = True
                     break
@@ -250,11 +274,7 @@ class VirtualMemory:
                 break
             tables, bases = np.concatenate(next_tables), np.concatenate(next_bases)
             above = np.union1d(above, np.concatenate(next_frames))
-        vas, offsets = np.concatenate(out_vas), np.concatenate(out_offsets)
-        if (vas[1:] > vas[:-1]).all():
-            return vas, offsets
-        order = np.argsort(vas, kind="stable")
-        return vas[order], offsets[order]
+        return found.survey()
 
     def _used(self, number: int, tables: _Offsets, bases: _Words, start: int, end: int) -> tuple[_Words, _Words]:
         """The entries of some tables that are not 0 and cover a part of [start, end), and the addresses they cover."""
@@ -272,28 +292,54 @@ class VirtualMemory:
         return entries[used], vas[inside][used]
 
     def _split(
-        self, number: int, entries: _Words, vas: _Words, start: int, end: int, budget: int
-    ) -> tuple[_Words, _Offsets, int]:
-        """The 4 KiB pages of large pages that lie in [start, end) and in the dump, and how many were looked at."""
+        self, number: int, entries: _Words, vas: _Words, start: int, end: int, budget: int, out: "_Found"
+    ) -> int:
+        """Add the 4 KiB pages of large pages that lie in [start, end); how many were looked at."""
         level = self.paging.levels[number]
         each = 1 << (level.shift - PAGE_SHIFT)
         base = large_frames(self.paging, number, entries)
         there = base <= self.physical.highest
-        entries, vas, base = entries[there], vas[there], base[there]
+        vas, base = vas[there], base[there]
         step = max(1, (1 << 22) // each)
-        pages: list[_Words] = []
-        offsets: list[_Offsets] = []
         spent = 0
-        for part in range(0, len(entries), step):
+        for part in range(0, len(base), step):
             if spent > budget:
                 break
             span = np.arange(each, dtype=np.uint64)
             at = (vas[part : part + step, None] + (span << np.uint64(PAGE_SHIFT))).ravel()
             frame = (base[part : part + step, None] + span.astype(np.int64)).ravel()
             found = self.physical.offsets(frame.astype(np.uint64))
-            good = (found >= 0) & (at >= np.uint64(start)) & (at <= np.uint64(end - 1))
-            pages.append(at[good])
-            offsets.append(found[good])
+            inside = (at >= np.uint64(start)) & (at <= np.uint64(end - 1))
+            here = inside & (found >= 0)
+            out.add(at[here], found[here], at[inside & (found < 0) & (frame <= self.physical.highest)])
             spent += len(at)
-        none = np.zeros(0, np.uint64), np.zeros(0, np.int64)
-        return np.concatenate([none[0], *pages]), np.concatenate([none[1], *offsets]), spent
+        return spent
+
+
+class _Found:
+    """Collects the parts of a survey."""
+
+    def __init__(self) -> None:
+        self._vas: list[_Words] = [np.zeros(0, np.uint64)]
+        self._offsets: list[_Offsets] = [np.zeros(0, np.int64)]
+        self._absent: list[_Words] = [np.zeros(0, np.uint64)]
+        self._lost: list[_Words] = [np.zeros(0, np.uint64)]
+        self._sizes: list[_Words] = [np.zeros(0, np.uint64)]
+
+    def add(self, vas: _Words, offsets: _Offsets, absent: _Words) -> None:
+        self._vas.append(vas)
+        self._offsets.append(offsets)
+        self._absent.append(absent)
+
+    def lose(self, vas: _Words, size: int) -> None:
+        self._lost.append(vas)
+        self._sizes.append(np.full(len(vas), size, np.uint64))
+
+    def survey(self) -> Survey:
+        vas, offsets = np.concatenate(self._vas), np.concatenate(self._offsets)
+        if not (vas[1:] > vas[:-1]).all():
+            order = np.argsort(vas, kind="stable")
+            vas, offsets = vas[order], offsets[order]
+        lost, sizes = np.concatenate(self._lost), np.concatenate(self._sizes)
+        order = np.argsort(lost, kind="stable")
+        return Survey(vas, offsets, np.sort(np.concatenate(self._absent)), lost[order], sizes[order])

@@ -14,6 +14,8 @@ from ...facts import Fact, Value, new
 
 MAX_GROWTH = 50
 """Growth facts of one machine, the largest changes of each quantity first."""
+MAX_READINGS = 60
+"""Readings of one counter that a growth fact carries."""
 
 _COUNTERS = {
     "tag": ("tag", "outstanding", "allocations"),
@@ -83,7 +85,18 @@ def _growth(readings: list[_Reading]) -> Fact | None:
         per_hour=change * 3600 / span if span else None,
         monotonic=all(a.value <= b.value for a, b in pairwise(since)),
         snapshots=len(changed),
+        readings=_written(since),
     )
+
+
+def _written(readings: list[_Reading]) -> str:
+    """The readings as the field holds them, at most MAX_READINGS: the first, the last and what lies evenly between."""
+    step = max(1, -(-(len(readings) - 1) // (MAX_READINGS - 1)))
+    kept = [*readings[:-1:step], readings[-1]]
+    spans = [0.0, *(_span(readings[0], reading) for reading in kept[1:])]
+    if any(span is None for span in spans):
+        return " ".join(str(reading.value) for reading in kept)
+    return " ".join(f"{span or 0:.0f}={reading.value}" for span, reading in zip(spans, kept, strict=True))
 
 
 def _subject(fact: Fact) -> str:

@@ -10,13 +10,10 @@ from dumptriage.facts import Case, Casefile
 from dumptriage.sources.dump.container import LAYOUTS, Header, Run
 from dumptriage.sources.kernel.kernel import Kernel
 from dumptriage.sources.kernel.layouts import known_layouts
-from dumptriage.sources.kernel.virtual import VirtualMemory
+from dumptriage.sources.kernel.paging import PAE, X64
+from dumptriage.sources.kernel.virtual import Survey, VirtualMemory
 
 PAGE = 4096
-
-
-class Paging:
-    address_bits = 48
 
 
 class Physical:
@@ -40,12 +37,13 @@ class Physical:
 
 
 class Memory:
-    """Pages by address; what was never put is not in the dump."""
+    """Pages by address; what was never put is mapped nowhere, but for the pages in `absent`."""
 
     def __init__(self, bits: int) -> None:
         self.bits = bits
         self.physical = Physical()
-        self.paging = Paging()
+        self.paging = X64 if bits == 64 else PAE
+        self.absent: list[int] = []
         self.truncated = False
         self._pages: dict[int, int] = {}
 
@@ -93,6 +91,11 @@ class Memory:
     def resident(self, start: int, end: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
         pages = sorted(page for page in self._pages if start <= page < end)
         return np.array(pages, np.uint64), np.array([self._pages[page] for page in pages], np.int64)
+
+    def survey(self, start: int, end: int) -> Survey:
+        absent = sorted(page for page in self.absent if start <= page < end)
+        nothing = np.zeros(0, np.uint64)
+        return Survey(*self.resident(start, end), np.array(absent, np.uint64), nothing, nothing)
 
 
 class FakeKernel:

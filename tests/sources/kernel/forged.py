@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from synth.dumpfile import KERNEL
+from synth.layouts import layout
 from synth.machine import Machine, forge
 from synth.scenario import Scenario, small
 
@@ -15,9 +16,9 @@ from dumptriage.sources.kernel.facts import read_kernel
 
 
 @cache
-def small_machine(build: int) -> Machine:
-    """The small scenario on a build, made once."""
-    return forge(small(build))
+def small_machine(build: int, bits: int = 0) -> Machine:
+    """The small scenario on a build, made once. `bits` is 32 for the 32-bit kernel of a build that has both."""
+    return forge(small(build, structures=layout(build, bits)))
 
 
 def dump_of(what: Scenario | Machine, kind: int = KERNEL) -> bytes:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from synth.dumpfile import BITMAP_KERNEL
-from synth.faults import STEP, Target, cuts, flips, forge_leaking, target
+from synth.faults import STEP, Target, cuts, flips, healthy, leaking, target
+from synth.machine import forge
+from synth.scenario import Scenario
 
 from dumptriage.diagnosis import Confidence, Verdict
 from dumptriage.errors import CasefileError
@@ -20,15 +22,16 @@ from dumptriage.knowledge import Knowledge, load_knowledge
 from dumptriage.sources import read
 from dumptriage.triage import diagnose, shipped_rulebook
 
-FLIPS = int(os.environ.get("FAULTS", "60"))
+FLIPS = int(os.environ.get("FAULTS", "40"))
 SECONDS = 20.0
 """More than ten times what an intact dump takes on a busy machine."""
-BUILDS = (2195, 3790, 7601, 19041)
+BUILDS = ((2195, 0), (7601, 0), (19041, 32), (26100, 0))
+HEALTHY = ((2195, 0), (9600, 0))
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A machine that leaks, its dump, the true verdict."""
+    """A machine, its dump, the true verdict."""
 
     found: Target
     path: Path
@@ -55,17 +58,22 @@ class Trial:
             assert ours.name in (None, true.name) or ours.confidence <= Confidence.LOW, f"{name}: {part} {ours.name}"
 
 
-@pytest.fixture(scope="module", params=BUILDS)
-def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    machine = forge_leaking(request.param)
-    path = machine.dump(tmp_path_factory.mktemp("faults") / "damaged.dmp", BITMAP_KERNEL)
+def trial_of(scenario: Scenario, folder: Path) -> Trial:
+    machine = forge(scenario)
+    path = machine.dump(folder / "damaged.dmp", BITMAP_KERNEL)
     data = path.read_bytes()
     rulebook, knowledge = shipped_rulebook(), load_knowledge()
     (case,) = read(path)
     truth = diagnose(case, rulebook, knowledge).verdict
-    assert truth.state == "leak"
-    assert truth.holder.name == "xxxxxx.EXE"
     return Trial(target(data, machine), path, truth, rulebook, knowledge)
+
+
+@pytest.fixture(scope="module", params=BUILDS, ids=str)
+def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    made = trial_of(leaking(*request.param), tmp_path_factory.mktemp("faults"))
+    assert made.truth.state == "leak"
+    assert made.truth.holder.name == "xxxxxx.EXE"
+    return made
 
 
 def test_cut_dumps(trial: Trial) -> None:
@@ -76,4 +84,12 @@ def test_cut_dumps(trial: Trial) -> None:
 
 def test_flipped_bits(trial: Trial) -> None:
     for name, data in flips(trial.found, FLIPS, trial.found.machine.scenario.build):
+        trial.judge(name, data)
+
+
+@pytest.mark.parametrize(("build", "bits"), HEALTHY)
+def test_flipped_bits_accuse_nobody_on_a_healthy_machine(build: int, bits: int, tmp_path: Path) -> None:
+    trial = trial_of(healthy(build, bits), tmp_path)
+    assert trial.truth.state == "healthy"
+    for name, data in flips(trial.found, FLIPS, build):
         trial.judge(name, data)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from forged import read, small_machine
 from synth.dumpfile import BITMAP_FULL, BITMAP_KERNEL, FULL
+from synth.layouts import BUILDS
 from synth.machine import Machine
 from synth.memory import PAGE
 from synth.symbols import PDB
@@ -111,7 +112,7 @@ def test_volatility_sees_the_same_big_allocations(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize("kind", [FULL, BITMAP_FULL, BITMAP_KERNEL])
-@pytest.mark.parametrize("build", [7601, 19041, 26100])
+@pytest.mark.parametrize("build", [build for build in BUILDS if build >= 7601])
 def test_kdmp_parser_sees_the_same_bytes(build: int, kind: int, tmp_path: Path) -> None:
     need("kdmp_parser")
     made = small_machine(build)

@@ -192,6 +192,22 @@ def test_a_hostile_debugger_data_block_gives_only_values_that_can_be_true() -> N
     assert found.layout.size("_ETHREAD") == 0x498
 
 
+def test_counters_that_share_a_place_or_lie_where_no_variable_can_are_not_read() -> None:
+    places = {0x1A8: 0x8308, 0x1B0: 0x8308, 0x148: 0x830A, 0x150: 1 << 30, 0x258: 0x8310, 0x208: 0x8312}
+
+    def break_it(found: Tiny, base: int) -> None:
+        raw = bytearray(block(base, 64))
+        for offset, place in places.items():
+            struct.pack_into("<Q", raw, offset, base + place)
+        found.put(base + BLOCK, bytes(raw))
+
+    found = kernel(machine("x64", break_it))
+    names = ("MmAvailablePages", "MmResidentAvailablePages", "MmTotalCommitLimit", "MmTotalCommittedPages")
+    assert [found.symbol(name) for name in names] == [None] * 4
+    assert found.symbol("MmPeakCommitment") == BASE["x64"] + 0x8310
+    assert found.symbol("NtBuildLab") == BASE["x64"] + 0x8312, "text may stand anywhere"
+
+
 @pytest.mark.parametrize("mode", ALL)
 @pytest.mark.parametrize("broken", ["modules", "processes"])
 def test_one_broken_pointer_of_the_header_does_no_harm(mode: str, broken: str) -> None:

@@ -169,6 +169,31 @@ def test_resident_pages_of_a_range(mode: str) -> None:
     assert not memory.truncated
 
 
+@pytest.mark.parametrize("mode", ALL)
+def test_a_survey_tells_unmapped_pages_from_those_not_in_the_dump(mode: str) -> None:
+    machine, base = Tiny(mode), BASE[mode]
+    machine.put(base, b"r")
+    machine.pages[0x70] = bytearray(4096)  # the highest frame of the machine
+    for number, entry in enumerate((0x60 << 12 | VALID, 0x60 << 12 | TRANSITION, 0x80, 0, 0x9000 << 12 | VALID)):
+        machine.map(base + (number + 1) * 4096, entry)
+    machine.map(base + (1 << SHIFTS[mode][-2]), 0x61 << 12 | VALID, -2)
+    found = space(machine).survey(0, 1 << machine.bits)
+    assert found.vas.tolist() == [base]
+    assert found.absent.tolist() == [base + 4096], "transition, page file, nothing and a device's frame are no gaps"
+    table = base + (1 << SHIFTS[mode][-2]) & ~((1 << SHIFTS[mode][-2]) - 1)
+    assert (found.lost.tolist(), found.lost_sizes.tolist()) == ([table], [1 << SHIFTS[mode][-2]])
+
+
+def test_the_pages_of_a_large_page_that_are_not_in_the_dump() -> None:
+    machine, base = Tiny("x64"), BASE["x64"] & ~0x1F_FFFF
+    machine.map(base, 0x200 << 12 | VALID | LARGE, 2)
+    machine.page(0x203)
+    machine.page(0x3FF)
+    found = space(machine).survey(base, base + 0x10_0000)
+    assert found.vas.tolist() == [base + 0x3000]
+    assert len(found.absent) == 255
+
+
 def test_the_self_map_is_left_out() -> None:
     machine, base = Tiny("x64"), BASE["x64"]
     machine.put(base, b"m")

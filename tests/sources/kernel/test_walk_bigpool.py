@@ -2,6 +2,7 @@
 
 import pytest
 from fakekernel import FakeKernel, new_case
+from forged import read, small_machine
 
 from dumptriage.sources.kernel import bigpool
 from dumptriage.sources.kernel.report import Report
@@ -71,3 +72,11 @@ def test_an_absent_table_is_said() -> None:
     report = Report()
     bigpool.walk(FakeKernel(TEN).kernel, new_case(), report)
     assert any("PoolBigPageTable" in str(fact.get("text")) for fact in report.facts("x"))
+
+
+@pytest.mark.parametrize("build", [2195, 2600, 19041])
+def test_the_whole_table_of_a_forged_machine(build: int) -> None:
+    """The entries of Windows 2000 are those of XP: an assumption, forged so too."""
+    made = small_machine(build)
+    (coverage,) = read(made).where("data_quality", problem="coverage")
+    assert f"{len(made.truth.big):,} big pool allocations" in str(coverage.get("text"))

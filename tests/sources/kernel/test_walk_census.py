@@ -74,6 +74,22 @@ def test_a_page_whose_chain_breaks_makes_the_count_a_lower_bound() -> None:
     assert (fact.get("blocks"), fact.get("complete"), fact.quality) == (len(good), False, "lower-bound")
 
 
+@pytest.mark.parametrize("name", [S2003, SEVEN, ELEVEN])
+def test_mapped_pages_that_are_not_in_the_dump_make_the_count_a_lower_bound(name: str) -> None:
+    """An address that nothing maps is no gap; nor is a page of another region, a view of the file cache say."""
+    fake = FakeKernel(name)
+    start = fake.high + 0x20_0000
+    page(fake, start, [(64, IN_USE[name], b"AcFl")] * 10)
+    for absent, complete in (([], True), ([start + 3 * PAGE], False), ([start + (1 << (fake.bits * 3 // 4))], True)):
+        fake.memory.absent = absent
+        case, report = new_case(), Report()
+        case.add(new("tag", source="x", tag="AcFl", pool="nonpaged", outstanding=10, bytes=640))
+        census.walk(fake.kernel, case, report)
+        (fact,) = case.of("census")
+        assert (fact.get("blocks"), fact.get("complete")) == (10, complete)
+        assert report.counts["pages with the pool blocks looked for"].unreadable == (0 if complete else 1)
+
+
 def test_data_that_only_looks_like_a_header_is_no_block() -> None:
     fake = FakeKernel(SEVEN)
     at = fake.high + 0x20_0000

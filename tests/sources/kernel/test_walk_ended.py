@@ -12,6 +12,7 @@ from dumptriage.sources.kernel import endedobjects, handles, objectsamples
 from dumptriage.sources.kernel.objects import read_types
 from dumptriage.sources.kernel.objectsamples import spread
 from dumptriage.sources.kernel.report import Report
+from dumptriage.sources.kernel.userimages import UserImages
 
 BUILDS = [(2600, 32), (7601, 64), (9600, 64), (19041, 64)]
 DRIVER = {32: 0xF800_1000, 64: 0xFFFF_F880_0100_1000}
@@ -36,7 +37,7 @@ def facts(machine: Handmade, threads: Sequence[int] = ()) -> Case:
     held = handles.read_handles(kernel, types, report)
     pool = machine.layout.size("_POOL_HEADER") or 0
     blocks = {"Thread": addresses(*threads) - np.uint64(machine.body + pool)} if threads else {}
-    found = endedobjects.walk(kernel, case, report, types, held, blocks, names)
+    found = endedobjects.walk(kernel, case, report, types, held, blocks, names, UserImages(kernel, types))
     objectsamples.walk(kernel, case, types, held, *found)
     return case
 

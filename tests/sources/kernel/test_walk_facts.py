@@ -32,7 +32,7 @@ def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_stage_is_timed_and_told(dump: Path) -> None:
     case, timings, said = read(dump.read_bytes())
     assert next(iter(timings)) == "kernel memory"
-    assert len(timings) == len(said) == 11
+    assert len(timings) == len(said) == 12
     kinds = {fact.kind for fact in case.facts}
     assert {"system", "memory", "pool", "tag", "module", "process", "handles", "census", "tag_module"} <= kinds
     route = next(case.where("data_quality", problem="missing-symbols"))

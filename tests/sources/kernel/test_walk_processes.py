@@ -7,7 +7,7 @@ from dumptriage.facts import Case, Casefile, Fact
 from dumptriage.sources.kernel import handles, processes
 from dumptriage.sources.kernel.objects import read_types
 from dumptriage.sources.kernel.report import Report
-from dumptriage.sources.kernel.threads import live_threads
+from dumptriage.sources.kernel.threads import find_live, live_threads
 
 BUILDS = [(2600, 32), (7601, 64), (19041, 64), (26100, 64)]
 
@@ -25,7 +25,7 @@ def facts(machine: Handmade) -> dict[int | None, Fact]:
     kernel, report, case = machine.kernel(), Report(), Case(Casefile("x", "", 0, "dump"))
     types = read_types(kernel, report)
     held = handles.read_handles(kernel, types, report)
-    live = live_threads(kernel, types, held.processes, held.cid, report)
+    live = live_threads(find_live(kernel, types, held.processes, held.cid, report), held.processes)
     processes.walk(kernel, case, report, held.processes, held.counts_of(held.processes), live)
     return {fact.int("pid"): fact for fact in case.of("process")}
 

@@ -6,7 +6,7 @@ from handmade import Handmade, addresses
 from dumptriage.sources.kernel.objects import read_types
 from dumptriage.sources.kernel.processes import find_processes, read_cid_table
 from dumptriage.sources.kernel.report import Report
-from dumptriage.sources.kernel.threads import ended, live_threads, owners, read_threads
+from dumptriage.sources.kernel.threads import ended, find_live, live_threads, owners, read_threads
 
 BUILDS = [(2195, 32), (2600, 32), (3790, 32), (7601, 64), (19041, 64), (26100, 64)]
 
@@ -75,5 +75,6 @@ def test_live_threads_by_state_and_wait_reason(build: int, bits: int) -> None:
     kernel, report = machine.kernel(), Report()
     types = read_types(kernel, report)
     cid = read_cid_table(kernel, types)
-    found = live_threads(kernel, types, find_processes(kernel, types, cid, report), cid, report)
+    processes = find_processes(kernel, types, cid, report)
+    found = live_threads(find_live(kernel, types, processes, cid, report), processes)
     assert found == {0: (3, "waiting UserRequest 2, running 1")}

@@ -1,7 +1,7 @@
 import pytest
 
 from dumptriage.facts import Fact, Value, new
-from dumptriage.sources.log.growth import growths
+from dumptriage.sources.log.growth import MAX_READINGS, growths
 from dumptriage.sources.log.merge import merged
 
 
@@ -33,6 +33,7 @@ def test_growth_of_a_tag_with_the_times_of_the_log() -> None:
         "per_hour": 100.0,
         "monotonic": True,
         "snapshots": 2,
+        "readings": "0=100 7200=300",
     }
     assert growth.source == "log.txt:2, log.txt:4"
 
@@ -41,6 +42,15 @@ def test_without_times_there_is_no_rate() -> None:
     (growth,) = growths([uptime(1, 3600.0), tag(2, 100), tag(4, 400), tag(6, 300)])
     assert (growth.get("change"), growth.get("monotonic"), growth.get("snapshots")) == (200, False, 3)
     assert growth.get("span_s") is None and growth.get("per_hour") is None
+    assert growth.get("readings") == "100 400 300"
+
+
+def test_of_many_readings_the_first_the_last_and_what_lies_evenly_between_are_kept() -> None:
+    facts = [fact for hour in range(500) for fact in (uptime(2 * hour, 3600.0 * (hour + 1)), tag(2 * hour + 1, 10 + hour))]
+    (growth,) = growths(facts)
+    readings = str(growth.get("readings")).split()
+    assert 2 < len(readings) <= MAX_READINGS
+    assert (readings[0], readings[-1]) == ("0=10", "1796400=509")
 
 
 @pytest.mark.parametrize(
