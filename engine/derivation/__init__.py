@@ -6,7 +6,7 @@ case and the knowledge. Nothing is derived from a figure that is unknown.
 
 from ..facts import Case
 from ..knowledge import Knowledge
-from . import gaps, lockstep, memory, modules, objects, processes, system, tags
+from . import defects, gaps, lockstep, memory, modules, objects, processes, system, tags
 
 
 def derive(case: Case, knowledge: Knowledge) -> None:
@@ -21,3 +21,4 @@ def derive(case: Case, knowledge: Knowledge) -> None:
     objects.derive(case, knowledge)
     modules.derive_name_matches(case, knowledge)
     gaps.derive(case)
+    defects.derive(case, knowledge)

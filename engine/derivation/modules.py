@@ -7,7 +7,10 @@ KERNEL = ("nt", "ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp")
 
 
 def derive(case: Case, knowledge: Knowledge) -> None:
-    """Add third_party and vendor to modules, stacks and tag_module facts. Unknown stays unknown."""
+    """Add third_party and vendor to modules, stacks and tag_module facts. Unknown stays unknown.
+
+    What the version resource says of company and product stands before the vendor list.
+    """
     companies = {}
     for module in case.of("module"):
         name = module.text("file") or str(module.get("name"))
@@ -15,7 +18,14 @@ def derive(case: Case, knowledge: Knowledge) -> None:
         vendor = knowledge.vendor(name)
         third_party = _third_party(name, company, knowledge)
         companies[module_stem(str(module.get("name")))] = third_party
-        case.update(module, third_party=third_party, vendor=company or (vendor.name if vendor else None))
+        case.update(
+            module,
+            third_party=third_party,
+            vendor=company or (vendor.name if vendor else None),
+            product=module.text("product") or (vendor.product if vendor else None),
+            report_to=vendor.report_to if vendor else None,
+            asks=vendor.asks if vendor else None,
+        )
     for stack in case.of("stack"):
         name = str(stack.get("module"))
         third_party = companies.get(module_stem(name))

@@ -12,10 +12,17 @@ LOWEST_BOUND = 30.0
 
 def derive(case: Case, knowledge: Knowledge) -> None:
     """Add the role of every process, and image, pid and role to handles facts that name the process one way only."""
+    memory = case.one("memory")
+    committed = memory.int("committed_bytes") if memory else None
     for process in case.of("process"):
         image, table = process.text("image"), process.text("object_table")
         alive = table is not None and table.strip("0") != ""
-        case.update(process, role=knowledge.role(image) if image else None, exited=False if alive else None)
+        case.update(
+            process,
+            role=knowledge.role(image) if image else None,
+            exited=False if alive else None,
+            share_of_commit=percent(process.int("private_bytes"), committed),
+        )
     by_pid = {fact.int("pid"): fact for fact in case.of("process") if fact.int("pid") is not None}
     by_address = {fact.text("address"): fact for fact in case.of("process") if fact.text("address")}
     for handles in case.of("handles"):

@@ -4,14 +4,18 @@ from collections import defaultdict
 from itertools import pairwise
 
 from ..facts import Case, Fact, Value
-from ..knowledge import Knowledge, KnownTag
+from ..knowledge import Knowledge, module_stem
 from .memory import percent, ram_bytes
+
+WHOLE_LIST = 20
+"""Modules from which a list is the machine's and not the few that somebody looked up."""
 
 
 def derive(case: Case, knowledge: Knowledge) -> None:
     """Add the derived and known fields of every `tag` fact."""
     ram = ram_bytes(case)
     pools = {str(pool.get("type")): pool.int("used_bytes") for pool in case.of("pool")}
+    loaded = _loaded(case)
     by_pool: dict[str | None, list[Fact]] = defaultdict(list)
     for tag in case.of("tag"):
         by_pool[tag.text("pool")].append(tag)
@@ -29,6 +33,7 @@ def derive(case: Case, knowledge: Knowledge) -> None:
         basis, total = ("pool", used) if used and listed <= used * 1.05 else ("list", listed)
         for fact in members:
             size, count = fact.int("bytes"), fact.int("outstanding")
+            known = _known(fact, knowledge)
             after = following.get(fact.id)
             case.update(
                 fact,
@@ -42,8 +47,25 @@ def derive(case: Case, knowledge: Knowledge) -> None:
                 listed_tags=len(by_bytes),
                 listed_percent=percent(listed, used),
                 freed_percent=_freed_percent(fact),
-                **_known(fact, knowledge.tag(str(fact.get("tag")))),
+                owner_loaded=_owner_loaded(known.get("owner") or fact.text("owner"), loaded),
+                **known,
             )
+
+
+def _loaded(case: Case) -> set[str]:
+    """The drivers loaded, none where the list of modules is not a whole one."""
+    modules = [fact for fact in case.of("module") if not fact.flag("unloaded")]
+    if len(modules) < WHOLE_LIST:
+        return set()
+    names = {name for fact in modules for name in (fact.text("name"), fact.text("file")) if name}
+    return {module_stem(name) for name in names}
+
+
+def _owner_loaded(owner: object, loaded: set[str]) -> bool | None:
+    """Whether the owner of a tag is loaded; None where the owner is no single driver file or nobody knows."""
+    if not loaded or not isinstance(owner, str) or not owner.lower().endswith(".sys"):
+        return None
+    return module_stem(owner) in loaded
 
 
 def _freed_percent(fact: Fact) -> float | None:
@@ -51,15 +73,30 @@ def _freed_percent(fact: Fact) -> float | None:
     return percent(frees, allocs) if frees is not None and allocs else None
 
 
-def _known(fact: Fact, entry: KnownTag | None) -> dict[str, Value | None]:
-    """The known-tag fields; a tag nobody knows has class `unknown` and the owner the debugger's list gives, if any."""
+def _known(fact: Fact, knowledge: Knowledge) -> dict[str, Value | None]:
+    """The known-tag fields; a tag nobody knows has class `unknown` and the owner the debugger's list gives, if any.
+
+    A list of the user's own says whose tag it is meant to be, not what kind of tag it is: the class stays unknown.
+    """
+    tag = str(fact.get("tag"))
+    entry = knowledge.tag(tag)
     if entry is None:
-        return {"known": False, "tag_class": "specific" if fact.text("owner") else "unknown"}
+        # What an earlier run put into a facts.json from such a list is not what the debugger printed.
+        printed = fact.text("owner") if fact.text("owner_source") is None else None
+        known: dict[str, Value | None] = {"known": False, "tag_class": "specific" if printed else "unknown"}
+        listed = knowledge.listed(tag) if printed is None else None
+        if listed is not None:
+            holds = f"{listed.holds} (from {listed.source})" if listed.holds else None
+            known |= {"owner": listed.owner, "owner_source": listed.source, "holds": holds}
+        return known
     return {
         "known": True,
         "owner": entry.owner,
         "tag_class": entry.tag_class,
         "object_type": entry.object,
         "holds": entry.holds,
+        "leak": entry.leak,
+        "normal": entry.normal,
+        "mistaken_for": entry.mistaken_for,
         "third_party": entry.third_party,
     }

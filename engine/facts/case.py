@@ -22,7 +22,8 @@ class Casefile:
 class Case:
     """Facts of one machine at one moment, with the casefile they come from.
 
-    `machine` names the machine where the casefile holds several; `number` counts them from 1.
+    `machine` names the machine where the casefile holds several; `number` counts them from 1. `redaction` is the level
+    to which names in the facts were replaced by pseudonyms, None where they are as read.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Case:
         self.casefile = casefile
         self.machine = machine
         self.number = number
+        self.redaction: str | None = None
         self._facts: dict[str, Fact] = {}
         self._repeats: dict[str, int] = {}
         self.extend(facts)
