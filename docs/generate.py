@@ -1,11 +1,14 @@
-"""Writes docs/facts.md from the vocabulary of facts; with --check, fails when the page is stale."""
+"""Writes docs/facts.md and the schemas in rules/schema/ from the vocabulary; with --check, fails when one is stale."""
 
 import sys
 from pathlib import Path
 
+from dumptriage.authoring import schema
 from dumptriage.facts import KINDS
 
-PAGE = Path(__file__).with_name("facts.md")
+PAGE = Path(__file__).resolve().with_name("facts.md")
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMAS = ROOT / "rules/schema"
 
 INTRODUCTION = """\
 # The facts
@@ -54,18 +57,24 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def generated() -> dict[Path, str]:
+    """Every generated file with the text it should have."""
+    return {PAGE: page(), **{SCHEMAS / name: text for name, text in schema.files().items()}}
+
+
 def main(arguments: list[str]) -> int:
-    """Write or check the page; 1 when it is stale."""
-    if arguments == ["--check"]:
-        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
-            return 0
-        sys.stderr.write("docs/facts.md is stale: run python docs/generate.py\n")
-        return 1
-    if arguments:
+    """Write or check the files; 1 when one is stale."""
+    if arguments not in ([], ["--check"]):
         sys.stderr.write("usage: python docs/generate.py [--check]\n")
         return 2
-    PAGE.write_text(page(), encoding="utf-8", newline="\n")
-    return 0
+    stale = [path for path, text in generated().items() if not path.exists() or path.read_text("utf-8") != text]
+    for path in stale:
+        if arguments:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is stale: run python docs/generate.py\n")
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(generated()[path], encoding="utf-8", newline="\n")
+    return 1 if arguments and stale else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """What to ask the debugger for when a kind of fact is missing: its name in words and the commands that show it."""
 
+from collections.abc import Mapping, Sequence
+
 from .conditions import Compare, Pattern
+from .rows import Row
 
 _MISSING: dict[str, tuple[str, tuple[str, ...]]] = {
     "system": ("the system's version and uptime", ("vertarget",)),
@@ -13,6 +16,7 @@ _MISSING: dict[str, tuple[str, tuple[str, ...]]] = {
     "handles": ("handles by process and type", ("!process 0 0", "!handle 0 3 0 {type}")),
     "dead_objects": ("ended threads and processes in memory", ("!process 0 0", "!poolfind Thre", "!poolfind Proc")),
     "module": ("the list of modules", ("lm kv",)),
+    "defect": ("the list of modules", ("lm kv",)),
     "tag_module": ("which module holds the tag", ("!for_each_module s -a @#Base @#End \"{tag}\"",)),
     "stack": ("a call stack that allocates the tag", ("wpr -start Pool",)),
     "census": ("an enumeration of pool blocks", ("!poolfind {tag} 0",)),
@@ -21,7 +25,7 @@ _MISSING: dict[str, tuple[str, tuple[str, ...]]] = {
     "growth": ("a second snapshot to compare with", ("!poolused 2",)),
 }  # fmt: skip
 
-DERIVED_FROM = {"tag_group": "tag"}
+DERIVED_FROM = {"tag_group": "tag", "defect": "module"}
 """Kinds worked out of another one: where that one is there, their absence is an answer."""
 
 ABSENCE_IS_ANSWER = frozenset({"finding", "claim", "data_quality", "gap"})
@@ -30,13 +34,18 @@ ABSENCE_IS_ANSWER = frozenset({"finding", "claim", "data_quality", "gap"})
 LABELS = frozenset(
     {
         *(("tag", name) for name in ("object_type", "owner", "holds", "tag_class", "third_party", "description")),
-        *(("tag", name) for name in ("group_lead", "group_size")),
+        *(("tag", name) for name in ("group_lead", "group_size", "leak", "normal", "mistaken_for")),
         *(("tag_group", name) for name in ("lead_owner", "lead_class", "followers_owner")),
-        *(("module", name) for name in ("vendor", "company", "product", "description")),
+        *(("module", name) for name in ("vendor", "company", "product", "description", "report_to", "asks")),
         *(("sample", name) for name in ("name", "start_module", "ended_s")),
     }
 )
 """Fields that are known only where they apply: that no fact has one is an answer, not a gap in the evidence."""
+
+
+def answers(kind: str, facts: Mapping[str, Sequence[Row]]) -> bool:
+    """Whether it is an answer, and not a gap in the evidence, that a case has no fact of a kind."""
+    return kind in ABSENCE_IS_ANSWER or bool(facts.get(DERIVED_FROM.get(kind, "")))
 
 
 def words(kind: str) -> str:

@@ -76,6 +76,7 @@ def _finding(
         references=rule.references,
         limits=limits,
         stratum=stratum,
+        origin=rule.origin,
     )
 
 

@@ -1,6 +1,7 @@
 """The `then` of a rule: what follows, how sure, and the sentences."""
 
 import re
+from collections.abc import Collection
 from collections.abc import Mapping as MappingType
 from typing import get_args
 
@@ -28,12 +29,15 @@ _REFERENCE = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)")
 Aliases = MappingType[str, frozenset[str]]
 
 
-def read_then(node: Node | None, kinds: Aliases, mistakes: Mistakes) -> Then | None:
-    """The conclusion of a rule, or None after noting the mistakes. `kinds` are the kinds of every alias."""
+def read_then(node: Node | None, kinds: Aliases, sure: Collection[str], mistakes: Mistakes) -> Then | None:
+    """The conclusion of a rule, or None after noting the mistakes.
+
+    `kinds` are the kinds of every alias, `sure` the aliases that are bound in all alternatives.
+    """
     if node is None:
         return None
     if not isinstance(node, Mapping):
-        mistakes.add(node.place, f'"then" is a mapping with the keys {", ".join(REQUIRED)}')
+        mistakes.add(node.place, f'"then" is a mapping with the keys {", ".join(REQUIRED)}', "structure")
         return None
     before = len(mistakes)
     for key, place, _ in node:
@@ -41,18 +45,20 @@ def read_then(node: Node | None, kinds: Aliases, mistakes: Mistakes) -> Then | N
             mistakes.unknown(place, 'key of "then"', key, THEN_KEYS)
     missing = [key for key in REQUIRED if key not in node.entries]
     if missing:
-        mistakes.add(node.place, f'"then" lacks {", ".join(missing)}')
+        mistakes.add(node.place, f'"then" lacks {", ".join(missing)}', "missing-key")
     finding, part = _finding(node, mistakes)
     severity = _word(node, "severity", get_args(Severity), mistakes)
     confidence = _word(node, "confidence", CONFIDENCES, mistakes)
     templates = {
-        key: _template(node.get(key), key, kinds, mistakes) for key in ("label", "say", "disprove") if node.get(key)
+        key: _template(node.get(key), key, kinds, sure, mistakes)
+        for key in ("label", "say", "disprove")
+        if node.get(key)
     }
     if part in LABELLED and "label" not in node.entries:
-        mistakes.add(node.place, f'a {part} finding needs a "label": what the verdict shows')
+        mistakes.add(node.place, f'a {part} finding needs a "label": what the verdict shows', "missing-key")
     about = _about(node.get("about"), kinds, mistakes)
     tags = _tags(node.get("tags"), kinds, mistakes)
-    commands = [_template(item, "next", kinds, mistakes) for item in _listed(node.get("next"), "next", mistakes)]
+    commands = [_template(item, "next", kinds, sure, mistakes) for item in _listed(node.get("next"), "next", mistakes)]
     say = templates.get("say")
     if len(mistakes) > before or say is None:
         return None
@@ -74,7 +80,7 @@ def read_best(node: Node | None, kinds: Aliases, mistakes: Mistakes) -> Referenc
     """The field whose largest value picks one of several matches."""
     best = reference(node, kinds, mistakes) if node is not None else None
     if best and node and any(fields_of(kind)[best.field].type not in ("int", "float") for kind in kinds[best.alias]):
-        mistakes.add(node.place, f'"best" needs a number, which {best.alias}.{best.field} is not')
+        mistakes.add(node.place, f'"best" needs a number, which {best.alias}.{best.field} is not', "wrong-type")
     return best
 
 
@@ -118,13 +124,15 @@ def _word(node: Mapping, key: str, words: tuple[str, ...], mistakes: Mistakes) -
     return text
 
 
-def _template(node: Node | None, key: str, kinds: Aliases, mistakes: Mistakes) -> Template | None:
+def _template(
+    node: Node | None, key: str, kinds: Aliases, sure: Collection[str], mistakes: Mistakes
+) -> Template | None:
     if not isinstance(node, Scalar) or node.empty or not node.text.strip():
         if node is not None:
-            mistakes.add(node.place, f'"{key}" needs text')
+            mistakes.add(node.place, f'"{key}" needs text', "structure")
         return None
-    for what in sentences.mistakes_in(node.text, kinds):
-        mistakes.add(node.place, f'template of "{key}": {what}')
+    for one in sentences.mistakes_in(node.text, kinds, sure):
+        mistakes.add(node.place, f'template of "{key}": {one.what}', one.code, nearest=one.nearest)
     return Template(node.place, node.text.strip())
 
 
@@ -133,7 +141,7 @@ def _listed(node: Node | None, key: str, mistakes: Mistakes) -> tuple[Node, ...]
         return ()
     if isinstance(node, Sequence):
         return node.items
-    mistakes.add(node.place, f'"{key}" needs a list')
+    mistakes.add(node.place, f'"{key}" needs a list', "structure")
     return ()
 
 
@@ -142,7 +150,7 @@ def _about(node: Node | None, kinds: Aliases, mistakes: Mistakes) -> dict[str, R
     if node is None:
         return about
     if not isinstance(node, Mapping):
-        mistakes.add(node.place, '"about" is a mapping {field: alias.field}')
+        mistakes.add(node.place, '"about" is a mapping {field: alias.field}', "structure")
         return about
     for name, place, value in node:
         if name not in ABOUT:
@@ -154,7 +162,9 @@ def _about(node: Node | None, kinds: Aliases, mistakes: Mistakes) -> dict[str, R
             types = {fields_of(kind)[item.field].type for kind in kinds[item.alias]}
             if any(_family(one) != _family(field.type) for one in types):
                 mistakes.add(
-                    value.place, f"{name} takes {field.type}, but {item.field} is {' or '.join(sorted(types))}"
+                    value.place,
+                    f"{name} takes {field.type}, but {item.field} is {' or '.join(sorted(types))}",
+                    "wrong-type",
                 )
             about[name] = item
         elif item is not None:
@@ -172,7 +182,7 @@ def _tags(node: Node | None, kinds: Aliases, mistakes: Mistakes) -> tuple[Refere
         value = _reference_or_constant(item, kinds, mistakes)
         if isinstance(value, Reference):
             if any(fields_of(kind)[value.field].type != "text" for kind in kinds[value.alias]):
-                mistakes.add(item.place, f'"tags" takes text, but {value.field} is not')
+                mistakes.add(item.place, f'"tags" takes text, but {value.field} is not', "wrong-type")
             tags.append(value)
         elif value is not None and "{{" in value:
             mistakes.add(item.place, '"tags" takes alias.field or a tag, no template')

@@ -1,18 +1,23 @@
 """The conditions of a pattern: what one field of a fact must be.
 
-A comparison with an unknown field is false, `!=` included; only `is unknown` holds for it.
+A comparison with an unknown field is false, `!=` included; only `is unknown` holds for it. Two conditions are equal
+when they ask the same of a fact, wherever they stand and however they are written.
 """
 
+import dataclasses
 import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..facts import Value
 from ..facts.vocabulary import Field
 from ..mistakes import Place
 from .rows import Row
+
+if TYPE_CHECKING:
+    from .thresholds import Threshold
 
 Op = Literal["==", "!=", "<", "<=", ">", ">="]
 
@@ -34,13 +39,17 @@ Bound = Mapping[str, Row]
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """A field against a constant of the field's type; numbers are in the field's own unit."""
+    """A field against a constant of the field's type; numbers are in the field's own unit.
+
+    `threshold` is where the constant comes from, where it has a name.
+    """
 
     field: Field
-    place: Place
-    text: str
+    place: Place = dataclasses.field(compare=False)
+    text: str = dataclasses.field(compare=False)
     op: Op
     value: Value
+    threshold: "Threshold | None" = dataclasses.field(default=None, compare=False)
 
     def holds(self, row: Row, bound: Bound) -> bool:
         value = row.values.get(self.field.name)
@@ -52,8 +61,8 @@ class OneOf:
     """A field that is one of several constants."""
 
     field: Field
-    place: Place
-    text: str
+    place: Place = dataclasses.field(compare=False)
+    text: str = dataclasses.field(compare=False)
     values: tuple[Value, ...]
 
     def holds(self, row: Row, bound: Bound) -> bool:
@@ -66,8 +75,8 @@ class Matches:
     """A text in which a regular expression is found."""
 
     field: Field
-    place: Place
-    text: str
+    place: Place = dataclasses.field(compare=False)
+    text: str = dataclasses.field(compare=False)
     pattern: re.Pattern[str]
 
     def holds(self, row: Row, bound: Bound) -> bool:
@@ -80,8 +89,8 @@ class Known:
     """A field that is known, or one that is not."""
 
     field: Field
-    place: Place
-    text: str
+    place: Place = dataclasses.field(compare=False)
+    text: str = dataclasses.field(compare=False)
     known: bool
 
     def holds(self, row: Row, bound: Bound) -> bool:
@@ -96,8 +105,8 @@ class Join:
     """
 
     field: Field
-    place: Place
-    text: str
+    place: Place = dataclasses.field(compare=False)
+    text: str = dataclasses.field(compare=False)
     op: Op
     factor: float | None
     alias: str
@@ -128,46 +137,49 @@ class Pattern:
     alias: str
     place: Place
     terms: tuple[Term, ...]
+    own_terms: tuple[Term, ...] = dataclasses.field(init=False, compare=False, repr=False)
+    """The terms that can be judged from the fact alone."""
+    joins: tuple[Join, ...] = dataclasses.field(init=False, compare=False, repr=False)
+    """The terms that refer to other aliases."""
 
-    @property
-    def own_terms(self) -> list[Term]:
-        """The terms that can be judged from the fact alone."""
-        return [term for term in self.terms if not isinstance(term, Join) or term.own]
-
-    @property
-    def joins(self) -> list[Join]:
-        """The terms that refer to other aliases."""
-        return [term for term in self.terms if isinstance(term, Join) and not term.own]
+    def __post_init__(self) -> None:
+        joins = tuple(term for term in self.terms if isinstance(term, Join) and not term.own)
+        own = tuple(term for term in self.terms if not isinstance(term, Join) or term.own)
+        object.__setattr__(self, "joins", joins)
+        object.__setattr__(self, "own_terms", own)
 
     def holds(self, row: Row, bound: Bound) -> bool:
         """Whether the fact satisfies every term."""
         return all(term.holds(row, bound) for term in self.terms)
 
 
-def impossible(terms: list[Term]) -> Term | None:
-    """The first constant comparison that cannot hold together with those before it on the same field."""
-    limits: dict[str, list[Compare]] = {}
-    for term in terms:
-        if not isinstance(term, Compare) or isinstance(term.value, bool):
-            continue
-        before = limits.setdefault(term.field.name, [])
-        if any(not _compatible(one, term) for one in before):
-            return term
-        before.append(term)
-    return None
+def missed_by(term: Term, row: Row, bound: Bound) -> float | None:
+    """By how much a comparison of numbers fails, as a part of what it needs; None where it holds, where one side is
+    unknown, or where nothing can be said in proportion."""
+    if not isinstance(term, Compare | Join) or term.op not in ORDERING:
+        return None
+    value = row.values.get(term.field.name)
+    needed = term.value if isinstance(term, Compare) else term.operand(row, bound)
+    if isinstance(value, str | bool) or isinstance(needed, str | bool) or value is None or not needed:
+        return None
+    return None if COMPARE[term.op](value, needed) else abs(value - needed) / abs(needed)
 
 
-def _compatible(one: Compare, two: Compare) -> bool:
-    """Whether some value satisfies both; for whole numbers, some whole number."""
-    if one.op == "==":
-        return COMPARE[two.op](one.value, two.value)
-    if two.op == "==":
-        return COMPARE[one.op](two.value, one.value)
-    low = next((c for c in (one, two) if c.op in (">", ">=")), None)
-    high = next((c for c in (one, two) if c.op in ("<", "<=")), None)
-    if low is None or high is None or isinstance(low.value, str) or isinstance(high.value, str):
-        return True
-    if low.field.type == "int":
-        first = int(low.value // 1) + (1 if low.op == ">" or low.value % 1 else 0)
-        return COMPARE[high.op](first, high.value)
-    return low.value < high.value or (low.value == high.value and low.op == ">=" and high.op == "<=")
+_NEEDS = {">=": "at least ", ">": "more than ", "<=": "at most ", "<": "less than ", "==": "", "!=": "anything but "}
+
+
+def needs(op: Op, operand: Value, unit: str) -> str:
+    """What a comparison asks for, in words: at least 80 %."""
+    return f"{_NEEDS[op]}{figure(operand, unit)}"
+
+
+def figure(value: Value, unit: str) -> str:
+    """A figure with its unit, as short as it stays exact to three places."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value.rstrip() or '""'
+    if not unit and isinstance(value, int):
+        return str(value)  # a process id, a build
+    number = f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
+    return number + {"percent": " %", "bytes": " bytes", "seconds": " s"}.get(unit, "")

@@ -11,15 +11,15 @@ import re
 from collections.abc import Mapping as MappingType
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as sre_parser  # type: ignore[attr-defined]
-from typing import Any
+from typing import Any, get_args
 
-from ..diagnosis import Confidence
+from ..diagnosis import Confidence, Part, Severity
 from ..facts import KINDS, Value
-from ..facts.vocabulary import Field
+from ..facts.vocabulary import QUALITIES, Field
 from ..mistakes import Mistakes, Place
 from ..yamlfile import Mapping, Node, Scalar
 from . import thresholds
-from .conditions import ORDERING, Compare, Join, Known, Matches, OneOf, Op, Term
+from .conditions import ORDERING, Compare, Join, Known, Matches, OneOf, Op, Term, figure
 from .rows import TAG_FIELDS, fields_of
 from .thresholds import Threshold
 
@@ -27,6 +27,8 @@ _CONDITION = re.compile(r"(==|!=|<=|>=|<|>)\s*(.+)", re.DOTALL)
 _AND = re.compile(r"\s+and\s+(?=[=!<>]|is\s+(?:un)?known\b|matches\s)")
 _REFERENCE = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)")
 _PRODUCT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*\*\s*(\S+)")
+_WORDS: dict[str, tuple[str, ...]] = {"quality": QUALITIES, "part": get_args(Part), "severity": get_args(Severity)}
+"""The words of fields that can hold no other."""
 _ALL_FIELDS = frozenset(name for kind in KINDS.values() for name in kind.fields)
 
 
@@ -56,25 +58,29 @@ class Conditions:
     def read(self, field: Field, node: Node) -> list[Term]:
         """The terms of one field; mistakes are noted and left out."""
         if isinstance(node, Mapping):
-            self._mistakes.add(node.place, f'"{field.name}" needs a condition: a value, a list or a comparison')
+            self._mistakes.add(
+                node.place, f'"{field.name}" needs a condition: a value, a list or a comparison', "structure"
+            )
             return []
         if isinstance(node, Scalar):
             return self._scalar(field, node)
         values: list[Value] = []
         for item in node.items:
             if not isinstance(item, Scalar) or item.empty:
-                self._mistakes.add(item.place, f'"{field.name}" takes a list of single values')
+                self._mistakes.add(item.place, f'"{field.name}" takes a list of single values', "structure")
             elif (value := self._constant(field, item.place, item.text)) is not None:
                 values.append(value)
         if not node.items:
-            self._mistakes.add(node.place, f'"{field.name}" can never hold: the list is empty')
+            self._mistakes.add(node.place, f'"{field.name}" can never hold: the list is empty', "never-holds")
         text = f"{field.name} is one of {', '.join(map(str, values))}"
         return [OneOf(field, node.place, text, tuple(values))] if values else []
 
     def _scalar(self, field: Field, node: Scalar) -> list[Term]:
         text = node.text.strip()
         if node.empty or not text:
-            self._mistakes.add(node.place, f'"{field.name}" has no value; write "is unknown" for a missing field')
+            self._mistakes.add(
+                node.place, f'"{field.name}" has no value; write "is unknown" for a missing field', "bad-condition"
+            )
             return []
         if not _is_condition(text):
             # The raw text: blanks belong to a tag.
@@ -98,22 +104,30 @@ class Conditions:
             return self._regex(field, place, shown, text.removeprefix("matches ").strip())
         match = _CONDITION.fullmatch(text)
         if match is None or match[2][0] in "=<>":
-            self._mistakes.add(place, f'bad condition "{text}"; expected == != < <= > >= with an operand')
+            self._mistakes.add(
+                place, f'bad condition "{text}"; expected == != < <= > >= with an operand', "bad-condition"
+            )
             return None
         op: Op = match[1]  # type: ignore[assignment]
         if op in ORDERING and field.type not in ("int", "float"):
-            self._mistakes.add(place, f'"{op}" compares numbers, but {field.name} is {field.type}; expected == or !=')
+            self._mistakes.add(
+                place, f'"{op}" compares numbers, but {field.name} is {field.type}; expected == or !=', "wrong-type"
+            )
             return None
         return self._comparison(field, place, shown, op, match[2].strip())
 
     def _comparison(self, field: Field, place: Place, shown: str, op: Op, operand: str) -> Term | None:
         if operand.startswith("@"):
-            value = self._threshold(field, place, operand[1:])
-            return None if value is None else Compare(field, place, f"{shown} ({value:g})", op, value)
+            threshold = self._threshold(field, place, operand[1:])
+            if threshold is None:
+                return None
+            value = float(threshold.value) if field.type == "float" else threshold.value
+            shown = f"{field.name} {op} {figure(value, field.unit)} (@{threshold.name})"
+            return Compare(field, place, shown, op, value, threshold)
         product = _PRODUCT.fullmatch(operand)
         reference = _REFERENCE.fullmatch(product[2] if product else operand)
         if product and not reference:
-            self._mistakes.add(place, f'bad operand "{operand}"; expected NUMBER * alias.field')
+            self._mistakes.add(place, f'bad operand "{operand}"; expected NUMBER * alias.field', "bad-condition")
             return None
         if reference and (product or self._is_reference(field, reference[1], reference[2])):
             return self._join(field, place, shown, op, float(product[1]) if product else None, *reference.groups())
@@ -121,7 +135,7 @@ class Conditions:
         if constant is None:
             return None
         if op == "==" and field.type == "int" and isinstance(constant, float):
-            self._mistakes.add(place, f'"{shown}" can never hold: {field.name} is a whole number')
+            self._mistakes.add(place, f'"{shown}" can never hold: {field.name} is a whole number', "never-holds")
             return None
         return Compare(field, place, shown, op, constant)
 
@@ -135,7 +149,7 @@ class Conditions:
         own = alias == self._own and alias not in self._before
         if alias not in self._bound:
             if alias in self._every:
-                self._mistakes.add(place, f'alias "{alias}" is used before it is bound')
+                self._mistakes.add(place, f'alias "{alias}" is used before it is bound', "unknown-alias")
             else:
                 self._mistakes.unknown(place, "alias", alias, self._every)
             return None
@@ -146,11 +160,11 @@ class Conditions:
                 return None
             problem = _unlike(field, other, factor)
             if problem:
-                self._mistakes.add(place, problem)
+                self._mistakes.add(place, problem, "wrong-unit" if " is in " in problem else "wrong-type")
                 return None
         return Join(field, place, shown, op, factor, alias, name, own)
 
-    def _threshold(self, field: Field, place: Place, name: str) -> int | float | None:
+    def _threshold(self, field: Field, place: Place, name: str) -> Threshold | None:
         threshold = self._thresholds.get(name)
         if threshold is None:
             self._mistakes.unknown(place, "threshold", name, self._thresholds)
@@ -158,47 +172,55 @@ class Conditions:
         if field.type not in ("int", "float") or threshold.unit != field.unit:
             unit = field.unit or f"{field.type} without a unit"
             self._mistakes.add(
-                place, f"threshold {name} is in {threshold.unit or 'no unit'}, but {field.name} is {unit}"
+                place, f"threshold {name} is in {threshold.unit or 'no unit'}, but {field.name} is {unit}", "wrong-unit"
             )
             return None
-        return float(threshold.value) if field.type == "float" else threshold.value
+        return threshold
 
     def _regex(self, field: Field, place: Place, shown: str, expression: str) -> Term | None:
         if field.type not in ("text", "address"):
-            self._mistakes.add(place, f'"matches" needs a text field, but {field.name} is {field.type}')
+            self._mistakes.add(place, f'"matches" needs a text field, but {field.name} is {field.type}', "wrong-type")
             return None
         try:
             pattern = re.compile(expression)
             nested = _nested_repeat(sre_parser.parse(expression), False)
         except (re.error, RecursionError, OverflowError) as error:
-            self._mistakes.add(place, f"bad regular expression: {error}")
+            self._mistakes.add(place, f"bad regular expression: {error}", "bad-expression")
             return None
         if nested:
-            self._mistakes.add(place, "bad regular expression: a repeat within a repeat can take for ever")
+            self._mistakes.add(
+                place, "bad regular expression: a repeat within a repeat can take for ever", "bad-expression"
+            )
             return None
         return Matches(field, place, shown, pattern)
 
     def _constant(self, field: Field, place: Place, text: str) -> Value | None:
         """A constant in the field's type and unit, or None after noting why not."""
         if field.type in ("text", "address"):
+            words = _WORDS.get(field.name) if field.name == "quality" or self._kind == "finding" else None
+            if words and text not in words:
+                self._mistakes.unknown(place, field.name, text, words, "unknown-word")
+                return None
             return text.ljust(4) if field.name in TAG_FIELDS and len(text) < 4 else text
         if field.type == "bool":
             if text.lower() in ("true", "false"):
                 return text.lower() == "true"
-            self._mistakes.add(place, f'"{text}" is not a truth value; {field.name} takes true or false')
+            self._mistakes.add(place, f'"{text}" is not a truth value; {field.name} takes true or false', "wrong-type")
             return None
         if self._kind == "finding" and field.name == "confidence" and text.upper() in Confidence.__members__:
             return int(Confidence[text.upper()])
         written = thresholds.number(text)
         if written is None:
             self._mistakes.add(
-                place, f'"{text}" does not fit {field.name}; expected {thresholds.expected_unit(field.unit)}'
+                place,
+                f'"{text}" does not fit {field.name}; expected {thresholds.expected_unit(field.unit)}',
+                "wrong-type",
             )
             return None
         value = thresholds.in_unit(*written, field.unit)
         if value is None:
             expected = thresholds.expected_unit(field.unit)
-            self._mistakes.add(place, f'unit of "{text}" does not fit {field.name}; expected {expected}')
+            self._mistakes.add(place, f'unit of "{text}" does not fit {field.name}; expected {expected}', "wrong-unit")
             return None
         return float(value) if field.type == "float" else value
 

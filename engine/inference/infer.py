@@ -1,11 +1,12 @@
 """The driver: stratum by stratum, matches to findings, and the outcome of every rule."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..diagnosis import Finding, RuleOutcome
 from ..facts import Case
 from .conclude import conclude
+from .judged import Judged
 from .matching import Match, match, unblocked
 from .outcomes import Outcomes
 from .rows import Row, rows
@@ -25,33 +26,38 @@ class Inference:
     problems: tuple[str, ...]
 
 
-def infer(case: Case, rulebook: Rulebook) -> Inference:
+def infer(case: Case, rulebook: Rulebook, given: Sequence[Finding] = ()) -> Inference:
     """Apply a rulebook to a case and add every finding to it as a fact.
 
-    Findings a casefile brings along are left alone and not built upon.
+    Findings a casefile brings along are left alone and not built upon. `given` are findings to build on all the same,
+    for the test of a rule without those that would make them.
     """
-    run = _Run(case, rulebook)
+    run = _Run(case, rulebook, given)
     for stratum in range(len(rulebook.strata)):
         run.stratum(stratum)
     # The rule files follow the order in which an analyst reasons; strata only say what had to be known first.
     order = {rule.id: number for number, rule in enumerate(rulebook.rules)}
-    findings = sorted(run.findings.values(), key=lambda finding: order[finding.rule])
+    made = list(run.findings.values())[len(given) :]
+    findings = sorted(made, key=lambda finding: order[finding.rule])
     return Inference(tuple(findings), run.outcomes.all(), tuple(run.problems))
 
 
 class _Run:
     """The state of one inference."""
 
-    def __init__(self, case: Case, rulebook: Rulebook) -> None:
+    def __init__(self, case: Case, rulebook: Rulebook, given: Sequence[Finding]) -> None:
         self._case = case
         self._rulebook = rulebook
-        self.findings: dict[str, Finding] = {}
+        self.findings = {finding.fact.id: finding for finding in given}
         self.problems: list[str] = []
         self._store: dict[str, list[Row]] = {}
         self._count = 0
         for row in rows(fact for fact in case.facts if fact.kind != "finding"):
             self._put(row)
-        self.outcomes = Outcomes(rulebook, self._store)
+        for row in rows([finding.fact for finding in given], self._count):
+            self._put(row)
+        self._facts = Judged(self._store)
+        self.outcomes = Outcomes(rulebook, self._facts)
 
     def _put(self, row: Row) -> None:
         self._store.setdefault(row.fact.kind, []).append(row)
@@ -59,7 +65,7 @@ class _Run:
 
     def stratum(self, number: int) -> None:
         """Match the rules of a stratum, conclude, and only then add the findings: the layer cannot see its own."""
-        result = match(self._rulebook.shards[number], self._store)
+        result = match(self._rulebook.shards[number], self._facts)
         made: list[Finding] = []
         for index in self._rulebook.strata[number]:
             rule = self._rulebook.rules[index]
@@ -67,7 +73,7 @@ class _Run:
                 self.problems.append(f"{rule.id} was not evaluated: {result.failed[index]}")
                 self.outcomes.failed(index, result.failed[index])
                 continue
-            kept, blocked, unchecked = unblocked(rule.unless, result.found.get(index, []), self._store)
+            kept, blocked, unchecked = unblocked(rule.unless, result.found.get(index, []), self._facts)
             if unchecked:
                 self.problems.append(f"{rule.id}: {unchecked:,} matches were left out, too many to check")
             kept = self._bounded(rule, _best(rule.best, kept))

@@ -9,6 +9,7 @@ from ..facts import Value
 from .compile import Shard, compile_rules, message
 from .conditions import Pattern
 from .durable import EngineError, Session
+from .judged import Judged, judged
 from .rows import Row
 
 MAX_COMBINATIONS = 50_000
@@ -48,7 +49,8 @@ class Matches:
 def match(shards: tuple[Shard, ...], store: Store) -> Matches:
     """All matches of the shards of one stratum."""
     result = Matches()
-    estimate = _Estimate(store)
+    facts = judged(store)
+    estimate = _Estimate(facts)
     total = 0
     for shard in shards:
         for rule in shard.rules:
@@ -62,7 +64,7 @@ def match(shards: tuple[Shard, ...], store: Store) -> Matches:
         shards = compile_rules((rule.rule, rule.alternative, rule.patterns) for rule in kept)
     for number, shard in enumerate(shards):
         try:
-            _run(shard, number, store, result.found)
+            _run(shard, number, facts, result.found)
         except EngineError as error:
             for rule in shard.rules:
                 result.failed[rule.rule] = f"the rules engine failed: {error}"
@@ -71,10 +73,12 @@ def match(shards: tuple[Shard, ...], store: Store) -> Matches:
     return result
 
 
-def _run(shard: Shard, number: int, store: Store, found: dict[int, list[Match]]) -> None:
+def _run(shard: Shard, number: int, facts: Judged, found: dict[int, list[Match]]) -> None:
     by_number: dict[int, Row] = {}
     for rule in shard.rules:
-        candidates = [_candidates(pattern, store) for pattern in rule.patterns]
+        # Only a fact that satisfies what a pattern asks of a fact alone can be part of a match: no other is worth what
+        # it costs to assert a fact in every shard.
+        candidates = [facts.holding(pattern) for pattern in rule.patterns]
         if all(candidates):
             by_number.update((row.number, row) for rows in candidates for row in rows)
     if not by_number:
@@ -90,13 +94,6 @@ def _run(shard: Shard, number: int, store: Store, found: dict[int, list[Match]])
                 found.setdefault(rule.rule, []).append(Match(rule.alternative, bound))
 
 
-def _candidates(pattern: Pattern, store: Store) -> list[Row]:
-    """The facts that satisfy what a pattern asks of a fact alone: no other can be part of a match, so only these are
-    worth what it costs to assert a fact in every shard."""
-    terms = pattern.own_terms
-    return [row for row in store.get(pattern.kind, ()) if all(term.holds(row, {}) for term in terms)]
-
-
 def _in_order(matches: Iterable[Match]) -> list[Match]:
     """Each combination of facts once, the earliest facts first."""
     ordered = sorted(matches, key=lambda one: ([row.number for row in one.bound.values()], one.alternative))
@@ -109,22 +106,22 @@ def _in_order(matches: Iterable[Match]) -> list[Match]:
 class _Estimate:
     """Upper bounds of the partial matches the engine keeps for the patterns of an alternative."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, facts: Judged) -> None:
+        self._facts = facts
         self._groups: dict[tuple[str, str], Counter[Value]] = {}
 
     def combinations(self, patterns: tuple[Pattern, ...]) -> int:
         """How many combinations of facts may be kept; 0 for a single pattern."""
         if len(patterns) == 1:
             return 0
-        rows = {pattern.alias: self._store.get(pattern.kind, ()) for pattern in patterns}
+        rows = {pattern.alias: self._facts.get(pattern.kind, ()) for pattern in patterns}
         if math.prod(max(1, len(listed)) for listed in rows.values()) <= MAX_COMBINATIONS:
             return math.prod(len(listed) for listed in rows.values())
         bound = self._bound(patterns, rows, self._all_groups)
         if bound <= MAX_COMBINATIONS:
             return bound
         # Close: look only at the facts that satisfy the conditions on themselves.
-        rows = {pattern.alias: _alone(pattern, rows[pattern.alias]) for pattern in patterns}
+        rows = {pattern.alias: self._facts.holding(pattern) for pattern in patterns}
         return self._bound(patterns, rows, _groups)
 
     def _bound(self, patterns: tuple[Pattern, ...], rows: Rows, groups: Grouping) -> int:
@@ -159,12 +156,6 @@ def _groups(kind: str, name: str, rows: Sequence[Row]) -> Counter[Value]:
     return Counter(row.values[name] for row in rows if name in row.values)
 
 
-def _alone(pattern: Pattern, rows: Sequence[Row]) -> list[Row]:
-    """The facts that satisfy the conditions on themselves."""
-    terms = pattern.own_terms
-    return [row for row in rows if all(term.holds(row, {}) for term in terms)]
-
-
 def unblocked(unless: Sequence[Pattern], matches: list[Match], store: Store) -> tuple[list[Match], Row | None, int]:
     """The matches for which no `unless` pattern holds, the first fact that blocked one, and how many matches were
     left out because checking them would have taken too long."""
@@ -185,9 +176,8 @@ class Blockers:
     """The facts that satisfy an `unless` pattern, looked up for one match at a time."""
 
     def __init__(self, pattern: Pattern, store: Store) -> None:
-        self._pattern = pattern
         self._joins = pattern.joins
-        self._rows = _alone(pattern, store.get(pattern.kind, ()))
+        self._rows: Sequence[Row] = judged(store).holding(pattern)
         self._tie = next((join for join in self._joins if join.op == "==" and join.factor is None), None)
         self._index: dict[object, list[Row]] = {}
         for row in self._rows if self._tie else ():
@@ -199,7 +189,7 @@ class Blockers:
         """The first fact that blocks a match, or None."""
         if self._tie:
             value = bound[self._tie.alias].values.get(self._tie.other)
-            rows = [] if value is None else self._index.get(value, [])
+            rows: Sequence[Row] = () if value is None else self._index.get(value, ())
         else:
             rows = self._rows
         for row in rows:

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ..facts import Value
-from .conditions import ORDERING, Compare, Join, Pattern, Term
+from .conditions import ORDERING, Compare, Join, Pattern, Term, figure, missed_by, needs
+from .judged import NEAR, Judged, judged
 from .matching import Store
 from .rows import Row
 
-WITHIN = 0.2
-"""Largest miss, as a part of what was needed."""
 MAX_TRIED = 2_000
 """Combinations tried for one alternative of a rule."""
-
-_NEEDS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,43 +27,35 @@ class NearMiss:
     def sentence(self) -> str:
         """pool.percent_of_max is 78 % (pool:nonpaged), needs at least 80 %."""
         fact, field = self.row.fact, self.term.field
-        value = self.row.values[field.name]
-        return (
-            f"{fact.kind}.{field.name} is {figure(value, field.unit)} ({fact.id}), "
-            f"needs {_NEEDS[self.term.op]} {figure(self.needed, field.unit)}."
-        )
+        value = figure(self.row.values[field.name], field.unit)
+        return f"{fact.kind}.{field.name} is {value} ({fact.id}), needs {needs(self.term.op, self.needed, field.unit)}."
 
 
 def near_miss(patterns: tuple[Pattern, ...], store: Store) -> NearMiss | None:
     """The nearest miss among the combinations tried, the first among equals, or None."""
-    search = _Search(patterns, store)
-    search.descend(0, {}, None)
+    search = _Search(patterns, judged(store))
+    if search.may_miss:
+        search.descend(0, {}, None)
     return search.best
-
-
-def figure(value: Value, unit: str) -> str:
-    """A figure with its unit, as short as it stays exact to three places."""
-    if isinstance(value, str | bool):
-        return str(value)
-    number = f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
-    return number + {"percent": " %", "bytes": " bytes", "seconds": " s"}.get(unit, "")
 
 
 class _Search:
     """Walks the patterns of an alternative, allowing one miss."""
 
-    def __init__(self, patterns: tuple[Pattern, ...], store: Store) -> None:
+    def __init__(self, patterns: tuple[Pattern, ...], facts: Judged) -> None:
         self._patterns = patterns
         self._tried = 0
-        self._candidates = [_candidates(pattern, store.get(pattern.kind, ())) for pattern in patterns]
-        self._hopeless = not all(self._candidates)
-        self._indexes = [_index(p, c) for p, c in zip(patterns, self._candidates, strict=True)]
+        self._candidates = [_candidates(pattern, facts) for pattern in patterns]
+        self.may_miss = all(self._candidates) and (
+            any(missed for candidates in self._candidates for _, missed in candidates)
+            or any(join.op in ORDERING for pattern in patterns for join in pattern.joins)
+        )
+        """Whether every pattern has facts, and some condition can fail by a little."""
+        self._indexes = [_index(p, c) for p, c in zip(patterns, self._candidates, strict=True)] if self.may_miss else []
         self.best: NearMiss | None = None
 
     def descend(self, depth: int, bound: dict[str, Row], missed: NearMiss | None) -> None:
         """Bind the pattern at this depth and those behind it."""
-        if self._hopeless:
-            return
         if depth == len(self._patterns):
             if missed and (self.best is None or missed.miss < self.best.miss):
                 self.best = NearMiss(dict(bound), missed.row, missed.term, missed.needed, missed.miss)
@@ -97,21 +86,13 @@ class _Search:
         return () if value is None else index.get(value, ())
 
 
-def _candidates(pattern: Pattern, rows: Sequence[Row]) -> list[tuple[Row, NearMiss | None]]:
+def _candidates(pattern: Pattern, facts: Judged) -> list[tuple[Row, NearMiss | None]]:
     """The facts that satisfy all conditions on themselves, and those that miss one of them narrowly."""
-    found: list[tuple[Row, NearMiss | None]] = []
-    terms = pattern.own_terms
-    for row in rows:
-        missed: NearMiss | None = None
-        for term in terms:
-            if term.holds(row, {}):
-                continue
-            miss = _miss(term, row, {}) if missed is None else None
-            if miss is None:
-                break
-            missed = miss
-        else:
-            found.append((row, missed))
+    found: list[tuple[Row, NearMiss | None]] = [(row, None) for row in facts.holding(pattern)]
+    missed = facts.missing_one(pattern)
+    found += [(row, _miss(term, row, {})) for row, term in missed]
+    if missed:
+        found.sort(key=lambda one: one[0].number)
     return found
 
 
@@ -131,11 +112,8 @@ def _index(
 
 def _miss(term: Term, row: Row, bound: dict[str, Row]) -> NearMiss | None:
     """By how much a numeric condition fails, or None where it is not numeric or fails by too much."""
-    if not isinstance(term, Compare | Join) or term.op not in ORDERING:
+    miss = missed_by(term, row, bound)
+    if miss is None or miss > NEAR or not isinstance(term, Compare | Join):
         return None
-    value = row.values.get(term.field.name)
     needed = term.value if isinstance(term, Compare) else term.operand(row, bound)
-    if isinstance(value, str | bool) or isinstance(needed, str | bool) or value is None or not needed:
-        return None
-    miss = abs(value - needed) / abs(needed)
-    return NearMiss({}, row, term, needed, miss) if miss <= WITHIN else None
+    return NearMiss({}, row, term, needed, miss) if isinstance(needed, int | float) else None

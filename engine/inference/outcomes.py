@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 
 from ..diagnosis import Finding, Outcome, RuleOutcome
 from . import capture
-from .conditions import Join, Known, Pattern, Term
+from .conditions import Known, Pattern, Term
+from .judged import Judged, judged
 from .matching import Blockers, Store
 from .near import NearMiss, near_miss
 from .rows import Row
 from .rule import Rule
 from .rulebook import Rulebook
-from .strata import producers_of
+from .strata import STATIC, Producers
 
 
 class Outcomes:
@@ -22,9 +23,9 @@ class Outcomes:
 
     def __init__(self, rulebook: Rulebook, store: Store) -> None:
         self._rules = rulebook.rules
-        self._store = store
+        self._facts = judged(store)
+        self._producers = Producers(rulebook.rules)
         self._by_rule: dict[int, RuleOutcome] = {}
-        self._known: dict[str, frozenset[str]] = {}
 
     def all(self) -> tuple[RuleOutcome, ...]:
         """One outcome for every rule, in their order."""
@@ -58,69 +59,68 @@ class Outcomes:
             commands = dict.fromkeys(command for one in unknown for command in one.capture)
             self._set(number, "not_evaluated", f"Missing: {'; '.join(whys)}.", tuple(commands))
 
-    def _alternative(self, patterns: tuple[Pattern, ...]) -> "_Judged":
-        judged = _Judged()
+    def _alternative(self, patterns: tuple[Pattern, ...]) -> "_Judgement":
+        result = _Judgement()
         for pattern in patterns:
-            rows = self._store.get(pattern.kind, ())
-            if rows:
-                self._pattern(pattern, rows, judged)
-            elif pattern.kind == "finding":
-                self._absent_finding(pattern, judged)
-            elif self._answers(pattern.kind):
-                judged.fail(f"There is no {pattern.kind}.")
+            if pattern.kind == "finding" and not self._drawn(pattern):
+                self._absent_finding(pattern, result)
+            elif self._facts.get(pattern.kind):
+                self._pattern(pattern, result)
+            elif capture.answers(pattern.kind, self._facts):
+                result.fail(f"There is no {pattern.kind}.")
             else:
-                judged.miss(capture.words(pattern.kind), capture.commands(pattern))
-        if not judged.failed and not judged.missing:
-            judged.fail(_unjoined(patterns, self._store))
-        return judged
+                result.miss(capture.words(pattern.kind), capture.commands(pattern))
+        if not result.failed and not result.missing:
+            result.fail(_unjoined(patterns, self._facts))
+        return result
 
-    def _pattern(self, pattern: Pattern, rows: Sequence[Row], judged: "_Judged") -> None:
+    def _pattern(self, pattern: Pattern, result: "_Judgement") -> None:
         """Narrow the facts of a kind term by term until one satisfies none of them."""
-        left = list(rows)
+        known = self._facts.known(pattern.kind)
+        absent = [
+            term
+            for term in pattern.terms
+            if term.field.name not in known and not isinstance(term, Known) and not _is_label(pattern.kind, term)
+        ]
+        failing = self._facts.failing(pattern, (term for term in pattern.own_terms if term not in absent))
         for term in pattern.terms:
-            absent = term.field.name not in self._known_fields(pattern.kind)
-            if absent and not isinstance(term, Known) and not _is_label(pattern.kind, term.field.name):
-                judged.miss(f"{pattern.kind}.{term.field.name}", capture.commands(pattern))
-            elif not isinstance(term, Join) or term.own:
-                left = [row for row in left if term.holds(row, {})]
-                if not left:
-                    judged.fail(_nothing(pattern, term))
-                    return
+            if term is failing:
+                result.fail(_nothing(pattern, term))
+                return
+            if term in absent:
+                result.miss(f"{pattern.kind}.{term.field.name}", capture.commands(pattern))
 
-    def _absent_finding(self, pattern: Pattern, judged: "_Judged") -> None:
+    def _drawn(self, pattern: Pattern) -> bool:
+        """Whether some rule has drawn a finding of the name, part and severity a pattern asks for."""
+        return self._facts.failing(pattern, (term for term in pattern.own_terms if term.field.name in STATIC)) is None
+
+    def _absent_finding(self, pattern: Pattern, result: "_Judgement") -> None:
         """No finding like this; unknown where its rules could not be evaluated."""
-        made_by = sorted(producers_of(pattern, list(self._rules)))
+        made_by = sorted(self._producers.of(pattern))
         outcomes = [self._by_rule[number] for number in made_by if number in self._by_rule]
         if outcomes and all(one.outcome == "not_evaluated" for one in outcomes):
             commands = tuple(dict.fromkeys(command for one in outcomes for command in one.capture))
-            judged.miss(f"the findings of {' and '.join(one.rule for one in outcomes[:3])}, not evaluated", commands)
+            result.miss(f"the findings of {' and '.join(one.rule for one in outcomes[:3])}, not evaluated", commands)
         else:
             wanted = " and ".join(term.text for term in pattern.own_terms) or "any name"
-            judged.fail(f"There is no finding with {wanted}.")
+            result.fail(f"There is no finding with {wanted}.")
 
     def _near(self, rule: Rule) -> NearMiss | None:
-        found = [one for patterns in rule.alternatives if (one := near_miss(patterns, self._store)) is not None]
+        found = [one for patterns in rule.alternatives if (one := near_miss(patterns, self._facts)) is not None]
         if not found:
             return None
         best = min(found, key=lambda one: one.miss)
-        blockers = (Blockers(pattern, self._store) for pattern in rule.unless if _bindable(pattern, best.bound))
+        blockers = (Blockers(pattern, self._facts) for pattern in rule.unless if _bindable(pattern, best.bound))
         return None if any(blocker.find(best.bound) for blocker in blockers) else best
-
-    def _answers(self, kind: str) -> bool:
-        """Whether the absence of a kind is an answer in this case."""
-        return kind in capture.ABSENCE_IS_ANSWER or bool(self._store.get(capture.DERIVED_FROM.get(kind, "")))
-
-    def _known_fields(self, kind: str) -> frozenset[str]:
-        if kind not in self._known or kind == "finding":
-            self._known[kind] = frozenset(name for row in self._store.get(kind, ()) for name in row.values)
-        return self._known[kind]
 
     def _set(self, number: int, outcome: Outcome, why: str, commands: tuple[str, ...] = ()) -> None:
         rule = self._rules[number]
-        self._by_rule[number] = RuleOutcome(rule.id, rule.version, rule.status, rule.title, outcome, why, commands)
+        self._by_rule[number] = RuleOutcome(
+            rule.id, rule.version, rule.status, rule.title, outcome, why, commands, rule.origin
+        )
 
 
-class _Judged:
+class _Judgement:
     """What is known of one alternative: the first condition that fails, and what is missing."""
 
     def __init__(self) -> None:
@@ -151,36 +151,31 @@ def _nothing(pattern: Pattern, term: Term) -> str:
     return f"No {pattern.kind}{among} has {term.text}."
 
 
-def _unjoined(patterns: tuple[Pattern, ...], store: Store) -> str:
+def _unjoined(patterns: tuple[Pattern, ...], facts: Judged) -> str:
     """Every pattern has facts, but no combination of them fits: the first that fails to join those before it."""
     for pattern in patterns:
         if pattern.joins:
             joined = " and ".join(join.text for join in pattern.joins)
-            if not _joins_alone(pattern, patterns, store):
+            if not _joins_alone(pattern, patterns, facts):
                 return f"No {pattern.kind} fits {joined}."
     last = next(pattern for pattern in reversed(patterns) if pattern.joins or pattern is patterns[0])
     return f"No combination of facts fits {' and '.join(term.text for term in last.terms)}."
 
 
-def _joins_alone(pattern: Pattern, patterns: tuple[Pattern, ...], store: Store) -> bool:
+def _joins_alone(pattern: Pattern, patterns: tuple[Pattern, ...], facts: Judged) -> bool:
     """Whether each plain equality of a pattern is satisfied by some pair of facts."""
-    rows = [row for row in store.get(pattern.kind, ()) if all(t.holds(row, {}) for t in pattern.own_terms)]
     for join in pattern.joins:
         if join.op != "==" or join.factor is not None:
             continue
         other = next(one for one in patterns if one.alias == join.alias)
-        values = {
-            row.values.get(join.other)
-            for row in store.get(other.kind, ())
-            if all(t.holds(row, {}) for t in other.own_terms)
-        }
-        if not any(row.values.get(join.field.name) in values - {None} for row in rows):
+        values = {row.values.get(join.other) for row in facts.holding(other)} - {None}
+        if not any(row.values.get(join.field.name) in values for row in facts.holding(pattern)):
             return False
     return True
 
 
-def _is_label(kind: str, name: str) -> bool:
-    return (kind, name) in capture.LABELS
+def _is_label(kind: str, term: Term) -> bool:
+    return (kind, term.field.name) in capture.LABELS
 
 
 def _bindable(pattern: Pattern, bound: Mapping[str, Row]) -> bool:

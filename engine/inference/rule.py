@@ -57,6 +57,8 @@ class Rule:
     best: Reference | None
     then: Then
     references: tuple[str, ...]
+    origin: str | None = None
+    """The folder of own rules it is from, as the user named it; None for the shipped rules."""
 
     @property
     def patterns(self) -> list[Pattern]:

@@ -3,18 +3,20 @@
 import itertools
 import re
 from collections.abc import Mapping as MappingType
+from collections.abc import Sequence as SequenceType
 
 from ..facts import KINDS
-from ..mistakes import Mistakes, Place
+from ..mistakes import Mistakes
 from ..yamlfile import Mapping, Node, Scalar, Sequence
 from .conclusion import SCALARS, read_best, read_then
-from .conditions import Join, Pattern, Term, impossible
+from .conditions import Join, Pattern, Term
 from .grammar import Conditions, field_of
+from .possible import impossible, impossible_together
 from .rule import Rule, Status
 from .thresholds import Threshold
 
 PACK_KEYS = ("pack", "rules")
-RULE_KEYS = ("id", "title", "status", "version", "when", "unless", "best", "then", "references")
+RULE_KEYS = ("id", "title", "status", "version", "when", "unless", "best", "then", "references", "tests")
 REQUIRED = ("id", "title", "status", "version", "when", "then")
 STATUSES: tuple[Status, ...] = ("experimental", "test", "stable")
 
@@ -33,16 +35,16 @@ _RESERVED_ALIASES = ("share", "ratio", "range", "loop", "true", "false", "none",
 def read(root: Node, mistakes: Mistakes, known: MappingType[str, Threshold]) -> list[Rule]:
     """The rules of a pack that could be read; mistakes are noted."""
     if not isinstance(root, Mapping):
-        mistakes.add(root.place, 'a pack is a mapping with the keys "pack" and "rules"')
+        mistakes.add(root.place, 'a pack is a mapping with the keys "pack" and "rules"', "structure")
         return []
     for key, place, _ in root:
         if key not in PACK_KEYS:
             mistakes.unknown(place, "key", key, PACK_KEYS)
     name, listed = root.get("pack"), root.get("rules")
     if not isinstance(name, Scalar) or name.empty:
-        mistakes.add(root.place, 'the pack needs a name under "pack"')
+        mistakes.add(root.place, 'the pack needs a name under "pack"', "missing-key")
     if not isinstance(listed, Sequence):
-        mistakes.add(root.place, 'the pack needs a list under "rules"')
+        mistakes.add(root.place, 'the pack needs a list under "rules"', "structure")
         return []
     return [rule for item in listed.items if (rule := _RuleReader(mistakes, known).read(item)) is not None]
 
@@ -62,21 +64,23 @@ class _RuleReader:
     def read(self, item: Node) -> Rule | None:
         before = len(self._mistakes)
         if not isinstance(item, Mapping):
-            self._mistakes.add(item.place, f"a rule is a mapping with the keys {', '.join(REQUIRED)}")
+            self._mistakes.add(item.place, f"a rule is a mapping with the keys {', '.join(REQUIRED)}", "structure")
             return None
         for key, place, _ in item:
             if key not in RULE_KEYS:
                 self._mistakes.unknown(place, "key of a rule", key, RULE_KEYS)
         missing = [key for key in REQUIRED if key not in item.entries]
         if missing:
-            self._mistakes.add(item.place, f"the rule lacks {', '.join(missing)}")
+            self._mistakes.add(item.place, f"the rule lacks {', '.join(missing)}", "missing-key")
         texts = {key: self._text(key, node) for key, _, node in item if key in SCALARS}
         for word in ("id", "status", "version"):
             self._check(word, item, texts)
         alternatives, bound, kinds = self._when(item.get("when"))
         unless = self._unless(item.get("unless"), bound, kinds)
+        if len(self._mistakes) == before:
+            self._check_possible(alternatives, unless)
         best = read_best(item.get("best"), kinds, self._mistakes)
-        then = read_then(item.get("then"), kinds, self._mistakes)
+        then = read_then(item.get("then"), kinds, bound, self._mistakes)
         references = self._references(item.get("references"))
         if len(self._mistakes) > before or then is None:
             return None
@@ -97,7 +101,7 @@ class _RuleReader:
     def _text(self, key: str, node: Node) -> str:
         if isinstance(node, Scalar) and not node.empty and node.text.strip():
             return node.text.strip()
-        self._mistakes.add(node.place, f'"{key}" needs a single value')
+        self._mistakes.add(node.place, f'"{key}" needs a single value', "structure")
         return ""
 
     def _check(self, key: str, item: Mapping, texts: dict[str, str]) -> None:
@@ -116,7 +120,7 @@ class _RuleReader:
         if node is None:
             return [], {}, {}
         if not isinstance(node, Sequence) or not node.items:
-            self._mistakes.add(node.place, '"when" needs a list of patterns')
+            self._mistakes.add(node.place, '"when" needs a list of patterns', "structure")
             return [], {}, {}
         before = len(self._mistakes)
         self._every = frozenset(_aliases(node))
@@ -128,21 +132,24 @@ class _RuleReader:
             patterns = [p for one in group if (p := self._pattern(one, bound, required=True))]
             for pattern in patterns:
                 if pattern.alias in kinds:
-                    self._mistakes.add(pattern.place, f'alias "{pattern.alias}" is bound twice')
+                    self._mistakes.add(pattern.place, f'alias "{pattern.alias}" is bound twice', "duplicate")
             every = {p.alias for p in patterns}
             for alias in every:
                 kinds[alias] = frozenset(p.kind for p in patterns if p.alias == alias)
                 if all(p.alias == alias for p in patterns):
                     bound[alias] = kinds[alias]
+            for alias in set(_named(group)) - every:  # of a pattern that could not be read: nothing more to say of it
+                kinds.setdefault(alias, frozenset())
+                bound.setdefault(alias, frozenset())
             if patterns:
                 choices.append(patterns)
         if len(choices) > MAX_PATTERNS:
-            self._mistakes.add(node.place, f"{len(choices)} patterns in one rule; at most {MAX_PATTERNS}")
+            self._mistakes.add(node.place, f"{len(choices)} patterns in one rule; at most {MAX_PATTERNS}", "too-large")
         count = 1
         for patterns in choices:
             count *= len(patterns)
         if count > MAX_ALTERNATIVES:
-            self._mistakes.add(node.place, f'"any" gives {count} combinations; at most {MAX_ALTERNATIVES}')
+            self._mistakes.add(node.place, f'"any" gives {count} combinations; at most {MAX_ALTERNATIVES}', "too-large")
             return [], bound, kinds
         alternatives = list(itertools.product(*choices))
         if len(self._mistakes) == before:  # a join that could not be read may be the one that ties
@@ -156,18 +163,18 @@ class _RuleReader:
         if listed is None:
             return [item]
         if not isinstance(listed, Sequence) or not listed.items:
-            self._mistakes.add(listed.place, '"any" needs a list of patterns')
+            self._mistakes.add(listed.place, '"any" needs a list of patterns', "structure")
             return []
         return list(listed.items)
 
     def _pattern(self, node: Node, bound: Kinds, required: bool) -> Pattern | None:
         if not isinstance(node, Mapping) or len(node.entries) != 1:
-            self._mistakes.add(node.place, 'a pattern is written "kind alias: {field: condition}"')
+            self._mistakes.add(node.place, 'a pattern is written "kind alias: {field: condition}"', "structure")
             return None
         key, place, fields = next(iter(node))
         match = _PATTERN_KEY.fullmatch(key)
         if match is None or (required and match[2] is None):
-            self._mistakes.add(place, f'"{key}" is not a pattern; expected "kind alias", as in "tag t"')
+            self._mistakes.add(place, f'"{key}" is not a pattern; expected "kind alias", as in "tag t"', "structure")
             return None
         kind, alias = match[1], match[2] or ""
         if kind not in KINDS:
@@ -176,7 +183,9 @@ class _RuleReader:
         if alias in _RESERVED_ALIASES:
             self._mistakes.add(place, f'"{alias}" cannot be an alias; it has a meaning of its own')
         if not isinstance(fields, Mapping) and not (isinstance(fields, Scalar) and fields.empty):
-            self._mistakes.add(fields.place, f'the conditions of "{key}" are a mapping {{field: condition}}')
+            self._mistakes.add(
+                fields.place, f'the conditions of "{key}" are a mapping {{field: condition}}', "structure"
+            )
             return None
         conditions = Conditions(self._mistakes, self._thresholds, bound, self._every, alias, kind)
         terms: list[Term] = []
@@ -184,21 +193,23 @@ class _RuleReader:
             field = field_of(kind, field_place, name, self._mistakes)
             terms += conditions.read(field, value) if field else []
         if (never := impossible(terms)) is not None:
-            self._mistakes.add(never.place, f'"{never.text}" can never hold with the conditions before it')
+            self._mistakes.add(
+                never.place, f'"{never.text}" can never hold with the conditions before it', "never-holds"
+            )
         if len(terms) > MAX_TERMS:
-            self._mistakes.add(place, f"{len(terms)} conditions in one pattern; at most {MAX_TERMS}")
+            self._mistakes.add(place, f"{len(terms)} conditions in one pattern; at most {MAX_TERMS}", "too-large")
         return Pattern(kind, alias, place, tuple(terms))
 
     def _unless(self, node: Node | None, bound: Kinds, kinds: Kinds) -> list[Pattern]:
         if node is None:
             return []
         if not isinstance(node, Sequence):
-            self._mistakes.add(node.place, '"unless" needs a list of patterns')
+            self._mistakes.add(node.place, '"unless" needs a list of patterns', "structure")
             return []
         patterns = [p for item in node.items if (p := self._pattern(item, bound, required=False))]
         for pattern in patterns:
             if pattern.alias in kinds:
-                self._mistakes.add(pattern.place, f'alias "{pattern.alias}" is bound twice')
+                self._mistakes.add(pattern.place, f'alias "{pattern.alias}" is bound twice', "duplicate")
         return patterns
 
     def _check_product(self, patterns: tuple[Pattern, ...]) -> None:
@@ -213,14 +224,33 @@ class _RuleReader:
                     pattern.place,
                     f'"{pattern.kind} {pattern.alias}" is not tied to an earlier pattern: every pair of facts would be '
                     'tried; expected a condition "field: == alias.field"',
+                    "not-joined",
                 )
                 return
+
+    def _check_possible(self, alternatives: SequenceType[tuple[Pattern, ...]], unless: SequenceType[Pattern]) -> None:
+        """Patterns that cannot hold with those they are tied to, in any alternative they take part in."""
+        dead = {number: term for number, one in enumerate(alternatives) if (term := impossible_together(one))}
+        for pattern in {id(p): p for alternative in alternatives for p in alternative}.values():
+            within = [n for n, one in enumerate(alternatives) if any(p is pattern for p in one)]
+            if all(number in dead for number in within):
+                self._never(dead[within[0]])
+        living = [one for number, one in enumerate(alternatives) if number not in dead]
+        for pattern in unless:
+            terms = [impossible_together((*one, pattern)) for one in living]
+            if terms and all(terms):
+                self._never(terms[0])
+
+    def _never(self, term: Term | None) -> None:
+        if term is not None:
+            what = f'"{term.text}" can never hold with the conditions of the patterns it is tied to'
+            self._mistakes.add(term.place, what, "never-holds")
 
     def _references(self, node: Node | None) -> tuple[str, ...]:
         if node is None:
             return ()
         if not isinstance(node, Sequence) or not all(isinstance(item, Scalar) for item in node.items):
-            self._mistakes.add(node.place, '"references" needs a list of texts')
+            self._mistakes.add(node.place, '"references" needs a list of texts', "structure")
             return ()
         return tuple(item.text for item in node.items if isinstance(item, Scalar))
 
@@ -230,11 +260,14 @@ def _aliases(when: Sequence) -> list[str]:
     found: list[str] = []
     for item in when.items:
         listed = item.get("any") if isinstance(item, Mapping) else None
-        for one in listed.items if isinstance(listed, Sequence) else (item,):
-            for key, _, _ in one if isinstance(one, Mapping) else ():
-                match = _PATTERN_KEY.fullmatch(key)
-                found += [match[2]] if match and match[2] else []
+        found += _named(listed.items if isinstance(listed, Sequence) else (item,))
     return found
+
+
+def _named(patterns: SequenceType[Node]) -> list[str]:
+    """The aliases of these patterns, those that cannot be read included."""
+    keys = [key for one in patterns if isinstance(one, Mapping) for key, _, _ in one]
+    return [match[2] for key in keys if (match := _PATTERN_KEY.fullmatch(key)) and match[2]]
 
 
 def _ties(join: Join) -> bool:
@@ -257,12 +290,3 @@ def declared(root: Node) -> set[str]:
         name = then.get("finding") if isinstance(then, Mapping) else None
         found |= {name.text} if isinstance(name, Scalar) else set()
     return found
-
-
-def note_duplicates(rules: list[Rule], mistakes: Mistakes) -> None:
-    """Note ids that are given twice."""
-    first: dict[str, Place] = {}
-    for rule in rules:
-        if rule.id in first:
-            mistakes.add(rule.place, f'duplicate id "{rule.id}", first given at {first[rule.id]}')
-        first.setdefault(rule.id, rule.place)

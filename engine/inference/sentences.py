@@ -5,7 +5,8 @@ it anyway fails the sentence instead of printing nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeVisitor
 
-from ..mistakes import nearest
+from ..mistakes import closest, nearest
 from .rows import TAG_FIELDS, Row, fields_of
 
 MAX_SENTENCE = 20_000
@@ -26,6 +27,10 @@ OF_EVERY_FACT = ("id", "kind", "source", "verify", "quality", "quote")
 class SentenceError(Exception):
     """A template could not be rendered; the message says why in a few words."""
 
+
+FUNCTIONS = ("share", "ratio")
+NOT_SHOWN = {"size": ("percent", "seconds"), "pct": ("bytes", "seconds"), "n": ("percent",)}
+"""The units of fields that a filter for other figures would show wrongly."""
 
 SPOKEN_TAGS = (*TAG_FIELDS, "tags")
 
@@ -70,15 +75,27 @@ def render(source: str, bound: Mapping[str, Row]) -> str:
     return text
 
 
-def mistakes_in(source: str, kinds: Mapping[str, frozenset[str]]) -> list[str]:
-    """What is wrong with a template: syntax, unknown aliases, fields, filters and functions."""
+@dataclass(frozen=True, slots=True)
+class TemplateMistake:
+    """What is wrong with a template, as `mistakes.Mistake` has it."""
+
+    what: str
+    code: str
+    nearest: str | None = None
+
+
+def mistakes_in(source: str, kinds: Mapping[str, frozenset[str]], sure: Collection[str]) -> list[TemplateMistake]:
+    """What is wrong with a template: syntax, aliases, fields, filters and functions.
+
+    `kinds` are the kinds of every alias of the rule, `sure` the aliases that are bound in all its alternatives.
+    """
     if "{" not in source:
         return []
     try:
         tree = _environment().parse(source)
     except TemplateSyntaxError as error:
-        return [f"line {error.lineno}: {error.message}"]
-    check = _Check(kinds)
+        return [TemplateMistake(f"line {error.lineno}: {error.message}", "bad-template")]
+    check = _Check(kinds, sure)
     check.visit(tree)
     return check.found
 
@@ -86,17 +103,22 @@ def mistakes_in(source: str, kinds: Mapping[str, frozenset[str]]) -> list[str]:
 class _Check(NodeVisitor):
     """Walks the syntax tree of a template."""
 
-    def __init__(self, kinds: Mapping[str, frozenset[str]]) -> None:
-        self.found: list[str] = []
+    def __init__(self, kinds: Mapping[str, frozenset[str]], sure: Collection[str]) -> None:
+        self.found: list[TemplateMistake] = []
         self._kinds = kinds
+        self._asked_for = set(sure)
         self._local: set[str] = {"loop"}
-        self._functions = ("share", "ratio")
 
     def visit_Name(self, node: nodes.Name) -> None:  # noqa: N802
         if node.ctx != "load":
             self._local.add(node.name)
-        elif node.name not in self._kinds and node.name not in self._local and node.name not in self._functions:
-            self._note(f'unknown alias "{node.name}"; {nearest(node.name, self._kinds)}')
+        elif node.name in self._local or node.name in FUNCTIONS:
+            return
+        elif node.name not in self._kinds:
+            self._unknown("alias", node.name, self._kinds)
+        elif node.name not in self._asked_for:
+            what = f'only some alternatives bind "{node.name}"; ask for it with {{% if {node.name} is defined %}}'
+            self._note(TemplateMistake(what, "alias-not-bound"))
 
     def visit_For(self, node: nodes.For) -> None:  # noqa: N802
         self.visit(node.iter)
@@ -108,29 +130,99 @@ class _Check(NodeVisitor):
         self.visit(node.node)
         self.visit(node.target)
 
+    def visit_If(self, node: nodes.If) -> None:  # noqa: N802
+        self._branches(node.test, node.body, [*node.elif_, *node.else_])
+
+    def visit_CondExpr(self, node: nodes.CondExpr) -> None:  # noqa: N802
+        self._branches(node.test, [node.expr1], [node.expr2] if node.expr2 else [])
+
+    def _branches(self, test: nodes.Node, then: Sequence[nodes.Node], otherwise: Sequence[nodes.Node]) -> None:
+        """Both branches, each knowing of the aliases the test asked for."""
+        before = self._asked_for
+        self._asked_for = before | _defined(test)
+        for node in (test, *then):
+            self.visit(node)
+        self._asked_for = before | _undefined(test)
+        for node in otherwise:
+            self.visit(node)
+        self._asked_for = before
+
     def visit_Getattr(self, node: nodes.Getattr) -> None:  # noqa: N802
-        if isinstance(node.node, nodes.Name) and node.node.name in self._kinds:
-            names = {name for kind in self._kinds[node.node.name] for name in fields_of(kind)}
-            if node.attr not in names and node.attr not in OF_EVERY_FACT:
-                kind = " or ".join(sorted(self._kinds[node.node.name]))
-                self._note(f'unknown field of {kind} "{node.attr}"; {nearest(node.attr, names)}')
+        self._field(node.node, node.attr)
         self.generic_visit(node)
+
+    def visit_Getitem(self, node: nodes.Getitem) -> None:  # noqa: N802
+        if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            self._field(node.node, node.arg.value)
+        self.generic_visit(node)
+
+    def visit_Call(self, node: nodes.Call) -> None:  # noqa: N802
+        named = isinstance(node.node, nodes.Name)
+        if isinstance(node.node, nodes.Name) and node.node.name not in FUNCTIONS:
+            self._unknown("function", node.node.name, FUNCTIONS, "unknown-filter")
+        for child in node.iter_child_nodes(exclude=("node",) if named else ()):
+            self.visit(child)
 
     def visit_Filter(self, node: nodes.Filter) -> None:  # noqa: N802
         known = _environment().filters
         if node.name not in known:
-            self._note(f'unknown filter "{node.name}"; {nearest(node.name, known)}')
+            self._unknown("filter", node.name, known)
+        elif node.name in NOT_SHOWN and isinstance(node.node, nodes.Getattr):
+            self._unit(node.name, node.node)
         self.generic_visit(node)
 
     def visit_Test(self, node: nodes.Test) -> None:  # noqa: N802
         known = _environment().tests
         if node.name not in known:
-            self._note(f'unknown test "{node.name}"; {nearest(node.name, known)}')
+            self._unknown("test", node.name, known, "unknown-filter")
+        if node.name in ("defined", "undefined") and isinstance(node.node, nodes.Name):
+            if node.node.name not in self._kinds and node.node.name not in self._local:
+                self._unknown("alias", node.node.name, self._kinds)
+            return
         self.generic_visit(node)
 
-    def _note(self, what: str) -> None:
-        if what not in self.found:
-            self.found.append(what)
+    def _field(self, of: nodes.Expr, name: str) -> None:
+        if not isinstance(of, nodes.Name) or of.name not in self._kinds or of.name in self._local:
+            return
+        names = {field for kind in self._kinds[of.name] for field in fields_of(kind)}
+        if names and name not in names and name not in OF_EVERY_FACT:
+            self._unknown(f"field of {' or '.join(sorted(self._kinds[of.name]))}", name, names, "unknown-field")
+
+    def _unit(self, shown: str, node: nodes.Getattr) -> None:
+        """A filter over a field whose type or unit it cannot show."""
+        kinds = self._kinds.get(node.node.name, frozenset()) if isinstance(node.node, nodes.Name) else frozenset()
+        fields = [field for kind in kinds if (field := fields_of(kind).get(node.attr))]
+        if any(field.type not in ("int", "float") for field in fields):
+            what = f'filter "{shown}" shows numbers, but {node.attr} is {fields[0].type}'
+            self._note(TemplateMistake(what, "wrong-type"))
+        elif wrong := next((field for field in fields if field.unit in NOT_SHOWN[shown]), None):
+            what = f'filter "{shown}" does not show {wrong.unit}, which {node.attr} is in'
+            self._note(TemplateMistake(what, "wrong-unit"))
+
+    def _unknown(self, what: str, word: str, valid: Iterable[str], code: str = "") -> None:
+        names = list(valid)
+        shown = f'unknown {what} "{word}"; {nearest(word, names)}'
+        self._note(TemplateMistake(shown, code or f"unknown-{what}", closest(word, names)))
+
+    def _note(self, mistake: TemplateMistake) -> None:
+        if mistake not in self.found:
+            self.found.append(mistake)
+
+
+def _defined(test: nodes.Node) -> set[str]:
+    """The aliases that are there when a test holds."""
+    if isinstance(test, nodes.And):
+        return _defined(test.left) | _defined(test.right)
+    if isinstance(test, nodes.Test) and test.name == "defined" and isinstance(test.node, nodes.Name):
+        return {test.node.name}
+    return _undefined(test.node) if isinstance(test, nodes.Not) else set()
+
+
+def _undefined(test: nodes.Node) -> set[str]:
+    """The aliases that are there when a test does not hold."""
+    if isinstance(test, nodes.Test) and test.name == "undefined" and isinstance(test.node, nodes.Name):
+        return {test.node.name}
+    return _defined(test.node) if isinstance(test, nodes.Not) else set()
 
 
 class _Unknown(StrictUndefined):

@@ -1,10 +1,11 @@
 """Named thresholds with their source, and the units numbers are written in."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..mistakes import Mistakes, Place
 from ..yamlfile import Mapping, Node, Scalar, Sequence
+from .adjustments import NewValue
 
 UNITS: dict[str, dict[str, float]] = {
     "percent": {"%": 1},
@@ -30,6 +31,8 @@ class Threshold:
     source: str
     doc: str
     place: Place
+    origin: str | None = None
+    """The folder of own rules it is from; None for the shipped rules."""
 
 
 def number(text: str) -> tuple[int | float, str] | None:
@@ -61,12 +64,18 @@ def expected_unit(unit: str) -> str:
     return f"a number with {names}" if names else "a number without a unit"
 
 
-def read(root: Node, mistakes: Mistakes, known: dict[str, Threshold]) -> None:
-    """Add the thresholds of a file to `known`."""
+def read(
+    root: Node, mistakes: Mistakes, known: dict[str, Threshold], origin: str | None = None
+) -> list[tuple[Threshold, Threshold]]:
+    """Add the thresholds of a file to `known`; returns those that replace one of another folder, as (old, new).
+
+    `origin` names the folder of the file; within one folder a name stands once.
+    """
+    replaced: list[tuple[Threshold, Threshold]] = []
     listed = root.get("thresholds") if isinstance(root, Mapping) else None
     if not isinstance(root, Mapping) or not isinstance(listed, Sequence):
-        mistakes.add(root.place, 'expected the key "thresholds" with a list')
-        return
+        mistakes.add(root.place, 'expected the key "thresholds" with a list', "structure")
+        return replaced
     for key, place, _ in root:
         if key != "thresholds":
             mistakes.unknown(place, "key", key, ["thresholds"])
@@ -74,16 +83,49 @@ def read(root: Node, mistakes: Mistakes, known: dict[str, Threshold]) -> None:
         threshold = _threshold(item, mistakes)
         if threshold is None:
             continue
-        if threshold.name in known:
-            first = known[threshold.name].place
-            mistakes.add(threshold.place, f'duplicate threshold "{threshold.name}", first given at {first}')
-        known.setdefault(threshold.name, threshold)
+        threshold = replace(threshold, origin=origin)
+        first = known.setdefault(threshold.name, threshold)
+        if first is threshold:
+            continue
+        if first.origin == origin:
+            what = f'duplicate threshold "{threshold.name}", first given at {first.place}'
+            mistakes.add(threshold.place, what, "duplicate")
+        elif first.unit != threshold.unit:
+            what = f'"{threshold.name}" is in {first.unit}, which rules rely on, not in {threshold.unit}'
+            mistakes.add(threshold.place, what, "wrong-unit")
+        else:
+            known[threshold.name] = threshold
+            replaced.append((first, threshold))
+    return replaced
+
+
+def adjust(known: dict[str, Threshold], wanted: NewValue, mistakes: Mistakes) -> tuple[Threshold, Threshold] | None:
+    """Give a threshold another value; returns (old, new), or None after noting why it cannot have it."""
+    old = known.get(wanted.threshold)
+    if old is None:
+        mistakes.unknown(wanted.place, "threshold", wanted.threshold, known)
+        return None
+    value = wanted.value if wanted.unit == old.unit else in_unit(wanted.value, wanted.unit, old.unit)
+    if value is None:
+        fitting = ", ".join([old.unit, *UNITS[old.unit]])
+        what = f'unit "{wanted.unit}" does not fit "{old.name}"; expected {fitting}'
+        mistakes.add(wanted.place, what, "wrong-unit")
+        return None
+    new = replace(old, value=value, source=wanted.reason, place=wanted.place)
+    known[old.name] = new
+    return old, new
+
+
+def shown(value: int | float, unit: str) -> str:
+    """A threshold's figure with its unit."""
+    number = f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
+    return number + {"percent": " %", "bytes": " bytes", "seconds": " s"}.get(unit, "")
 
 
 def _threshold(item: Node, mistakes: Mistakes) -> Threshold | None:
     keys = ("name", "value", "unit", "source", "doc")
     if not isinstance(item, Mapping):
-        mistakes.add(item.place, f"a threshold is a mapping with the keys {', '.join(keys)}")
+        mistakes.add(item.place, f"a threshold is a mapping with the keys {', '.join(keys)}", "structure")
         return None
     texts: dict[str, Scalar] = {}
     before = len(mistakes)
@@ -96,7 +138,7 @@ def _threshold(item: Node, mistakes: Mistakes) -> Threshold | None:
             texts[key] = node
     missing = [key for key in keys if key not in item.entries]
     if missing:
-        mistakes.add(item.place, f"a threshold lacks {', '.join(missing)}")
+        mistakes.add(item.place, f"a threshold lacks {', '.join(missing)}", "missing-key")
     if len(mistakes) > before:
         return None
     name, value, unit = texts["name"], number(texts["value"].text), texts["unit"]

@@ -1,7 +1,8 @@
 """Short ways to write packs, thresholds and cases in tests."""
 
 from dumptriage.facts import Case, Casefile, Fact
-from dumptriage.inference.rulebook import Rulebook, SourceFile, build
+from dumptriage.inference.rulebook import Rulebook, build
+from dumptriage.rulefolder import SourceFile
 
 THEN = '{finding: kind.leak, severity: info, confidence: high, label: a leak, say: "found"}'
 

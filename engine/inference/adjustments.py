@@ -1,0 +1,36 @@
+"""What a user's settings change of a rulebook without a rule file of their own."""
+
+from dataclasses import dataclass
+
+from ..mistakes import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """A rule that is not to be applied, and why."""
+
+    rule: str
+    reason: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class NewValue:
+    """Another value of a threshold, in `unit` (a unit of the vocabulary or one it is written in), and why."""
+
+    threshold: str
+    value: int | float
+    unit: str
+    reason: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustments:
+    """All changes; each rule and threshold occurs once."""
+
+    disable: tuple[Disabled, ...] = ()
+    thresholds: tuple[NewValue, ...] = ()
+
+
+NONE = Adjustments()

@@ -1,0 +1,103 @@
+"""`--watch`: when a rule file changes, judge the facts that were read once again and write the reports anew."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from threading import Event
+from time import perf_counter
+
+from . import pooltag, rulefolder, settings
+from .applied import load_rules
+from .errors import RulebookError, TriageError
+from .facts import Case
+from .sources import Options
+from .triage import Progress, judge, read_cases
+
+SECONDS = 0.3
+"""Between two looks at the files."""
+
+Stamps = dict[str, tuple[int, int]]
+
+
+def watch(
+    casefile: Path,
+    reports: Sequence[Path],
+    progress: Progress,
+    options: Options,
+    *,
+    rules: Sequence[Path] = (),
+    machine: int | None = None,
+    quiet: bool = False,
+    stop: Event | None = None,
+) -> None:
+    """Judge a casefile now and whenever a rule, a threshold, a setting or a list of tags changes, until Ctrl-C.
+
+    Mistakes are printed and the watch goes on; reports keep what they said last. `stop` ends it too. Raises
+    CasefileError where the casefile cannot be read, UsageError where a report cannot be written there.
+    """
+    stop = stop or Event()
+    cases = read_cases(casefile, reports, progress, options, machine)
+    seen: Stamps | None = None
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch
+        while not stop.is_set():
+            # Looked at before the files are read: a change while they are read is seen the next time.
+            now = stamps(rules, casefile)
+            if now != seen:
+                seen = now
+                _judge(cases, casefile, reports, progress, options, rules, quiet)
+            stop.wait(SECONDS)
+
+
+def _judge(
+    cases: Sequence[Case],
+    casefile: Path,
+    reports: Sequence[Path],
+    progress: Progress,
+    options: Options,
+    rules: Sequence[Path],
+    quiet: bool,
+) -> None:
+    """One round: the reports written anew, or the mistakes that kept them from it."""
+    started = perf_counter()
+    try:
+        judge(copies(cases), load_rules(settings.load(rules, casefile)), reports, progress, options, quiet)
+    except TriageError as error:
+        progress("")
+        sys.stderr.write("".join(f"triage: {line}\n" for line in str(error).splitlines()))
+    else:
+        if not quiet:
+            sys.stderr.write(f"{perf_counter() - started:.1f} s; waiting for a rule to change, Ctrl-C ends it\n")
+
+
+def stamps(rules: Sequence[Path], casefile: Path) -> Stamps:
+    """Time and size of every file the judgement depends on."""
+    return {str(path): stamp for path in _watched(rules, casefile) if (stamp := _stamp(path)) is not None}
+
+
+def _watched(rules: Sequence[Path], casefile: Path) -> Iterator[Path]:
+    yield from settings.places()
+    folders: list[Path | Traversable] = [rulefolder.SHIPPED, *rules]
+    try:
+        found = settings.load(rules, casefile)
+    except RulebookError:  # shown when the rules are loaded; what it says otherwise is not known
+        pass
+    else:
+        folders += [folder.path for folder in found.rules]
+        yield from pooltag.find(found.pooltag)
+    for folder in folders:
+        yield from (Path(str(entry)) for entry in rulefolder.entries(folder))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
+
+
+def copies(cases: Sequence[Case]) -> list[Case]:
+    """The cases as they were read: judging completes them in place."""
+    return [Case(case.casefile, case.facts, case.machine, case.number) for case in cases]
