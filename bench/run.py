@@ -1,20 +1,33 @@
 """Prints how long the program takes: `python bench/run.py [DUMP]`.
 
 Each figure is the median of five whole processes, with the fastest and the slowest. The log is made up, the same on
-every run: `!vm`, `!poolused 2` and `!process 0 0` of one machine, about 100 KB. With a dump, that is timed too.
+every run: `!vm`, `!poolused 2` and `!process 0 0` of one machine, about 100 KB. Many rules are timed too, within one
+process, and a dump where one is given.
 """
 
+import itertools
 import json
 import random
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
+
+from dumptriage import rulefolder
+from dumptriage.derivation import derive
+from dumptriage.facts import Case
+from dumptriage.inference import infer
+from dumptriage.inference.rulebook import build
+from dumptriage.knowledge import load_knowledge
+from dumptriage.sources import read
 
 RUNS = 5
 LOG_BYTES = 100_000
+RULES = 300
 TRIAGE = Path(sys.executable).with_name("triage")
 
 Command = list[str | Path]
@@ -83,6 +96,39 @@ def measure(name: str, command: Command) -> None:
     print(f"{name:28} {statistics.median(times):7.3f} s   ({min(times):.3f} to {max(times):.3f})")
 
 
+def many_rules() -> list[rulefolder.SourceFile]:
+    """The files of the shipped rules, with packs of them once more under new ids until there are RULES rules."""
+    files = rulefolder.read([rulefolder.SHIPPED])
+    packs = [file for file in files if re.search(rb"(?m)^pack:", file.data)]
+    count = sum(file.data.count(b"\n  - id: ") for file in packs)
+    for number, file in enumerate(itertools.cycle(packs)):
+        if count >= RULES:
+            break
+        data = re.sub(rb"(\n  - id: )", rb"\1again%d." % number, file.data)
+        files.append(replace(file, name=f"{number}-{Path(file.name).name}", data=data))
+        count += file.data.count(b"\n  - id: ")
+    return files
+
+
+def measure_rules(log: Path) -> None:
+    """Print what reading, compiling and applying RULES rules takes within one process, nothing cached."""
+    files, knowledge = many_rules(), load_knowledge()
+    (case,) = read(log)
+    derive(case, knowledge)
+    compiled, applied = [], []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        book = build(files)
+        built = time.perf_counter()
+        infer(Case(case.casefile, case.facts), book)
+        compiled.append(built - start)
+        applied.append(time.perf_counter() - built)
+    name = f"{len(book.rules)} rules, {len(case.facts):,} facts"
+    parts = f"{statistics.median(compiled):.3f} compiled, {statistics.median(applied):.3f} applied"
+    both = [one + other for one, other in zip(compiled, applied, strict=True)]
+    print(f"{name:28} {statistics.median(both):7.3f} s   ({parts})")
+
+
 def main(arguments: list[str]) -> None:
     """Time everything once."""
     with tempfile.TemporaryDirectory() as folder:
@@ -99,6 +145,7 @@ def main(arguments: list[str]) -> None:
             facts.write_text(read.stdout, encoding="utf-8")
             print(f"{'':28} {len(json.loads(read.stdout)['facts']):7} facts")
         measure("facts.json to JSON", [TRIAGE, facts, "--report", Path(folder) / "again.json"])
+        measure_rules(log)
         for dump in arguments:
             measure(f"{Path(dump).name[:20]} to JSON", [TRIAGE, dump, "--report", Path(folder) / "dump.json"])
 

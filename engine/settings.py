@@ -1,4 +1,4 @@
-"""The settings in triage.toml: own rules, disabled rules, other thresholds, own lists of pool tags.
+"""The settings in triage.toml: own rules, disabled rules, thresholds, lists of pool tags, the look of the report.
 
 The file in the working directory goes over that of the user, the command line over both. Nothing is read from the
 folder of a casefile: who sends a casefile must not choose by which rules it is judged.
@@ -16,10 +16,11 @@ from . import userfolders
 from .errors import RulebookError
 from .inference.adjustments import NONE, Adjustments, Disabled, NewValue
 from .mistakes import Mistakes, Place
+from .report import SHIPPED, Branding
 from .rulefolder import RuleFolder
 
 FILE = "triage.toml"
-KEYS = ("rules", "disable", "thresholds", "pooltag")
+KEYS = ("rules", "disable", "thresholds", "pooltag", "report")
 MAX_SIZE = 1 << 20
 
 _DISABLE = {"rule": str, "reason": str}
@@ -38,6 +39,7 @@ class Settings:
     pooltag: tuple[Path, ...] = ()
     files: tuple[Path, ...] = ()
     passed_over: Path | None = None
+    report: Branding = SHIPPED
 
 
 def places(environment: Mapping[str, str] = os.environ) -> tuple[Path, Path]:
@@ -61,7 +63,7 @@ def load(
         if casefile is not None and _same(file.parent, casefile.parent):
             passed_over = file
             continue
-        levels.append(_Level(file, mistakes))
+        levels.append(_Level(file, mistakes, levels[-1].report if levels else SHIPPED))
     mistakes.raise_if_any()
     disable = {one.rule: one for level in levels for one in level.disable}
     thresholds = {one.threshold: one for level in levels for one in level.thresholds}
@@ -73,14 +75,16 @@ def load(
         tuple(dict.fromkeys(path for level in reversed(levels) for path in level.pooltag)),
         tuple(level.file for level in levels),
         passed_over,
+        levels[-1].report if levels else SHIPPED,
     )
 
 
 class _Level:
-    """One settings file."""
+    """One settings file; `report` is what those before it say of the report."""
 
-    def __init__(self, file: Path, mistakes: Mistakes) -> None:
+    def __init__(self, file: Path, mistakes: Mistakes, report: Branding) -> None:
         self.file = file
+        self.report = report
         self.rules: list[RuleFolder] = []
         self.disable: list[Disabled] = []
         self.thresholds: list[NewValue] = []
@@ -97,6 +101,7 @@ class _Level:
             "disable": self._disable,
             "thresholds": self._thresholds,
             "pooltag": self._pooltag,
+            "report": self._report,
         }
         for key, value in document.items():
             if key in readers:
@@ -127,6 +132,14 @@ class _Level:
                 self.pooltag.append(path)
             else:
                 self._mistakes.add(self._place("pooltag", name), f'pooltag: there is no file or folder "{name}"')
+
+    def _report(self, value: Any) -> None:
+        from .reportsettings import ReportSettings
+
+        def place(key: str) -> Place:
+            return self._place("report", key) if key else self._place("report")
+
+        self.report = ReportSettings(self.file.parent, place, self._mistakes).read(value, self.report)
 
     def _disable(self, value: Any) -> None:
         if not isinstance(value, list):

@@ -25,7 +25,7 @@ def conclude(case: Case, findings: Sequence[Finding]) -> Verdict:
     kind = _part(kinds, ceiling)
     holder = _part(_related(_ranked(findings, "holder"), kind.finding), kind.confidence)
     culprit = _part(
-        _related(_ranked(findings, "culprit"), kind.finding, holder.finding),
+        _of_holder(_related(_ranked(findings, "culprit"), kind.finding, holder.finding), holder.finding),
         min(kind.confidence, holder.confidence if holder.name else Confidence.CERTAIN),
     )
     return Verdict(
@@ -68,6 +68,12 @@ def _related(candidates: list[Finding], *rests_on: Finding | None) -> list[Findi
     return [candidate for candidate in candidates if others and all(_agree(candidate, other) for other in others)]
 
 
+def _of_holder(candidates: list[Finding], holder: Finding | None) -> list[Finding]:
+    """Of several that are equally sure, what is said of the holder named comes first."""
+    pid = holder.about.get("pid") if holder else None
+    return sorted(candidates, key=lambda f: (-f.confidence, pid is not None and f.about.get("pid") != pid))
+
+
 def _agree(one: Finding, other: Finding) -> bool:
     for field in ("tag", "object_type"):
         mine, theirs = one.about.get(field), other.about.get(field)
@@ -81,11 +87,11 @@ def _part(candidates: Sequence[Finding], ceiling: Confidence = Confidence.CERTAI
     if not candidates or ceiling == Confidence.UNKNOWN:
         return VerdictPart()
     best = candidates[0]
-    others = tuple(
-        dict.fromkeys(finding.label for finding in candidates[1:] if finding.label and finding.label != best.label)
-    )
     pid = best.about.get("pid")
     address = best.about.get("address")
+    # A weaker rule may give the same process another name.
+    different = [f for f in candidates[1:] if pid is None or f.about.get("pid") != pid]
+    others = tuple(dict.fromkeys(f.label for f in different if f.label and f.label != best.label))
     return VerdictPart(
         name=best.label,
         confidence=min(best.confidence, ceiling),

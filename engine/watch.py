@@ -8,12 +8,13 @@ from pathlib import Path
 from threading import Event
 from time import perf_counter
 
-from . import pooltag, rulefolder, settings
+from . import pooltag, report, rulefolder, settings
 from .applied import load_rules
 from .errors import RulebookError, TriageError
 from .facts import Case
+from .redaction import Redaction, Redactor
 from .sources import Options
-from .triage import Progress, judge, read_cases
+from .triage import Progress, judge, read_cases, redacted
 
 SECONDS = 0.3
 """Between two looks at the files."""
@@ -29,6 +30,7 @@ def watch(
     *,
     rules: Sequence[Path] = (),
     machine: int | None = None,
+    redaction: Redaction | None = None,
     quiet: bool = False,
     stop: Event | None = None,
 ) -> None:
@@ -39,6 +41,10 @@ def watch(
     """
     stop = stop or Event()
     cases = read_cases(casefile, reports, progress, options, machine)
+    redactor = None
+    if redaction is not None:
+        _, knowledge = load_rules(settings.load(rules, casefile))
+        cases, redactor = redacted(cases, casefile, redaction, knowledge)
     seen: Stamps | None = None
     with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch
         while not stop.is_set():
@@ -46,7 +52,7 @@ def watch(
             now = stamps(rules, casefile)
             if now != seen:
                 seen = now
-                _judge(cases, casefile, reports, progress, options, rules, quiet)
+                _judge(cases, casefile, reports, progress, options, rules, quiet, redactor)
             stop.wait(SECONDS)
 
 
@@ -58,11 +64,14 @@ def _judge(
     options: Options,
     rules: Sequence[Path],
     quiet: bool,
+    redactor: Redactor | None,
 ) -> None:
     """One round: the reports written anew, or the mistakes that kept them from it."""
     started = perf_counter()
     try:
-        judge(copies(cases), load_rules(settings.load(rules, casefile)), reports, progress, options, quiet)
+        found = settings.load(rules, casefile)
+        with report.using(found.report):
+            judge(copies(cases), load_rules(found), reports, progress, options, quiet, redactor)
     except TriageError as error:
         progress("")
         sys.stderr.write("".join(f"triage: {line}\n" for line in str(error).splitlines()))
@@ -100,4 +109,4 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 def copies(cases: Sequence[Case]) -> list[Case]:
     """The cases as they were read: judging completes them in place."""
-    return [Case(case.casefile, case.facts, case.machine, case.number) for case in cases]
+    return [case.copy() for case in cases]

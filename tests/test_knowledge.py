@@ -66,5 +66,5 @@ def test_all_mistakes_of_all_files_are_shown_with_their_place(tmp_path: Path) ->
         'tags.yaml:5:5: tag "Toolong" has more than four characters',
         'tags.yaml:5:20: unknown key "ower"; the nearest is "owner"',
         'vendors.yaml:2:5: a vendor needs "drivers", a list of file names',
-        "modules.yaml:1:1: lacks system",
+        "modules.yaml:1:1: lacks system, programs",
     ]

@@ -62,6 +62,19 @@ def test_state(findings: list[Finding], state: str) -> None:
     assert verdict(*findings).state == state
 
 
+@pytest.mark.parametrize(
+    ("subject", "severity", "state"),
+    [("handles", "warning", "inconclusive"), ("handles", "info", "healthy"), ("symbols", "warning", "healthy")],
+)
+def test_ended_objects_are_no_sign_of_health_where_not_all_handles_were_read(
+    subject: str, severity: str, state: str
+) -> None:
+    note = new("data_quality", source="test:2", problem="not-in-dump", subject=subject, severity=severity, text="-")
+    step, normal = finding("step", None), finding("normal", None, name="normal.pool")
+    assert verdict(step, normal, facts=(POOL, note)).state == state
+    assert verdict(step, normal).state == verdict(normal, facts=(POOL, note)).state == "healthy"
+
+
 def test_without_figures_of_memory_only_an_explanation_makes_it_healthy() -> None:
     assert verdict(finding("normal", None, name="normal.few-ended"), facts=()).state == "inconclusive"
     assert verdict(finding("normal", None, name="normal.explained"), facts=()).state == "healthy"
@@ -104,3 +117,26 @@ def test_exhausted_is_unknown_without_figures(
 ) -> None:
     findings = [finding("resource", "nonpaged pool", severity=severity)] if severity else []
     assert verdict(*findings, facts=facts).exhausted is exhausted
+
+
+def test_of_equally_sure_culprits_the_holder_comes_first() -> None:
+    small = new("process", source="t:1", pid=8, handle_count=10)
+    large = new("process", source="t:2", pid=12, handle_count=900)
+    result = verdict(
+        finding("kind", "a leak"),
+        finding("holder", "one.exe", HIGH, pid=8),
+        finding("holder", "two.exe", MEDIUM, pid=12),
+        finding("culprit", "two.exe", MEDIUM, evidence=large, pid=12),
+        finding("culprit", "one.exe", MEDIUM, evidence=small, pid=8),
+    )
+    assert (result.holder.name, result.holder.others) == ("one.exe", ("two.exe",))
+    assert (result.culprit.name, result.culprit.others) == ("one.exe", ("two.exe",))
+
+
+def test_a_weaker_word_for_the_same_process_is_no_other_holder() -> None:
+    result = verdict(
+        finding("kind", "a leak"),
+        finding("holder", "a.exe", HIGH, pid=8),
+        finding("holder", "a.exe, perhaps", LOW, pid=8),
+    )
+    assert result.holder.others == ()

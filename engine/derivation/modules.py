@@ -43,6 +43,15 @@ def derive(case: Case, knowledge: Knowledge) -> None:
             third_party=third_party if third_party is not None else _third_party(name, None, knowledge),
             plausible=match.flag("plausible") if match.flag("plausible") is not None else _plausible(name),
         )
+    _prefer_code(case)
+
+
+def _prefer_code(case: Case) -> None:
+    """Where an image has a tag in its code, one that has the four bytes in its data alone is no candidate beside it."""
+    coded = {fact.text("tag") for fact in case.where("tag_module", in_code=True, plausible=True)}
+    for fact in case.where("tag_module", in_code=False, plausible=True):
+        if fact.text("tag") in coded:
+            case.update(fact, plausible=False)
 
 
 def _mark_callers(case: Case) -> None:

@@ -37,6 +37,12 @@ class Case:
         self._repeats: dict[str, int] = {}
         self.extend(facts)
 
+    def copy(self) -> "Case":
+        """A case of its own with the same facts."""
+        case = Case(self.casefile, self.facts, self.machine, self.number)
+        case.redaction = self.redaction
+        return case
+
     @property
     def facts(self) -> list[Fact]:
         """All facts, in the order they were read."""

@@ -294,7 +294,8 @@ _KINDS = (
         _count("hits", "places the tag was found"),
         _text("section", "section of the image"),
         _text("how", "string scan, allocation stack, driver name, verifier, or framework object"),
-        _flag("plausible", "not the kernel, not a scanner, not a table of tags"),
+        _flag("plausible", "not the kernel, not a scanner, not a table of tags, not data where code of another has it"),
+        _flag("in_code", "found in a section with code, where drivers have their tags; false for data alone"),
         _flag("third_party", "the module is not Microsoft's (derived)"),
     ),
     _kind(

@@ -58,6 +58,8 @@ def read(data: bytes, name: str) -> list[Case]:
     )
     machine = loaded.get("machine")
     case.machine = machine if isinstance(machine, str) else None
+    redaction = loaded.get("redaction")
+    case.redaction = redaction[:MAX_TEXT] if isinstance(redaction, str) else None
     return [case]
 
 

@@ -165,6 +165,17 @@ class TestModules:
     def test_a_tag_with_a_known_owner_is_not_matched_by_name(self) -> None:
         assert not derived(tag("File", 10, 10), fact("module", name="filespy")).of("tag_module")
 
+    @pytest.mark.parametrize(("in_code", "plausible"), [(True, False), (False, True), (None, True)])
+    def test_an_image_with_the_tag_in_data_gives_way_to_one_with_it_in_code(
+        self, in_code: bool | None, plausible: bool
+    ) -> None:
+        found = derived(
+            fact("tag_module", tag="AcFl", module="filter", how="string scan", plausible=True, in_code=in_code),
+            fact("tag_module", tag="AcFl", module="viewer", how="string scan", plausible=True, in_code=False),
+            fact("tag_module", tag="Qxb7", module="viewer", how="string scan", plausible=True, in_code=False),
+        ).of("tag_module")
+        assert [match.get("plausible") for match in found] == [True, plausible, True]
+
     def test_the_caller_on_an_allocation_stack_is_the_first_that_is_not_a_wrapper(self) -> None:
         stack = [
             fact("stack", purpose="allocation", module=name, frame=frame)

@@ -26,3 +26,16 @@ def test_type_objects_are_held_against_pool_table_and_handle_tables() -> None:
         "Thread objects: type object and pool table": -10,
     }
     assert not derived("log", *facts), "a log lists the handles of some processes"
+
+
+def test_a_table_read_in_part_is_not_in_the_total_of_a_type() -> None:
+    facts = (
+        new("object_type", source="t", type="Event", objects=46_000, handles=46_000),
+        new("handles", source="t", pid=1, type="Event", count=1_000, type_total=1_500),
+        new("handles", source="t", pid=2, type="Event", count=500, type_total=1_500),
+        new("handles", source="t", pid=3, quality="lower-bound", type="Event", count=2_700, type_total=1_500),
+    )
+    case = Case(Casefile("test.dmp", "0" * 64, 1, "dump"), facts)
+    gaps.derive(case)
+    (gap,) = case.where("gap", name="Event objects and handles")
+    assert (gap.get("counter_b"), gap.get("value_b")) == ("Event handles of 2 processes", 1_500)

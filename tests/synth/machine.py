@@ -196,7 +196,7 @@ def _processors(memory: Memory, structures: Layout, image: kernel.Image, scenari
         return
     # Where no public symbols are at hand: the current thread is the second field in every build.
     known = structures.has("_KPRCB.CurrentThread")
-    start = 0xFFDFF000 - 0x20000 * scenario.processors if memory.bits == 32 else 0xFFFFF88002000000
+    start = 0xFFDFF000 - 0x20000 * scenario.processors if memory.bits == 32 else 0xFFFFF88009000000
     for number in range(scenario.processors):
         block = start + number * 0x20000
         memory.add(block, structures.size("_KPRCB") if known else 0x1000)

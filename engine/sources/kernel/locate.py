@@ -115,7 +115,8 @@ def _hashed(keys: _Words, mask: int) -> float:
 def _find_size(window: _Window, table: int, entry: int, found: dict[str, int]) -> int | None:
     """Mask of the tracker table; the addresses of its size and mask go to `found` where words hold them."""
     keys, _ = _keys(window.memory, table, entry, 1 << _SIZE_BITS[-1])
-    if not printable_tags(keys[: 1 << _SIZE_BITS[0]]).any():
+    # Not the first slots alone: a table with few tags can begin with a hundred empty ones.
+    if not printable_tags(keys).any():
         return None
     best: tuple[int, int, int, list[int], list[int]] | None = None
     for bits in _SIZE_BITS:

@@ -226,7 +226,8 @@ def _guess_length(kernel: Kernel, layout: TrackerLayout, table: int) -> int | No
             (index - narrow.astype(np.int64)) % (slots - 1) < 8
         )
         found = float(near.mean())
-        if found > share:
+        # The part of a table that a shorter length covers is in order as well: of equals the longest is it.
+        if found >= share:
             best, share = slots, found
     return best
 

@@ -62,6 +62,8 @@ class Hits:
     first: int = 0
     section: str = ""
     plausible: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    code: set[str] = field(default_factory=set)
+    """Sections of these that hold code: there the tag is the immediate of an instruction."""
 
 
 def walk(kernel: Kernel, case: Case, report: Report) -> None:
@@ -168,6 +170,7 @@ def _search(
         for place in places[:MAX_HITS].tolist():
             if plausible(data, place, section.code, tag in PROBES):
                 hits.plausible[section.name] += 1
+                hits.code |= {section.name} if section.code else set()
 
 
 def plausible(data: NDArray[np.uint8], place: int, code: bool, table_counts: bool = False) -> bool:
@@ -204,7 +207,8 @@ def _neighbours(printable: NDArray[np.bool_], at: int) -> int:
 
 def _fact(tag: str, module: LoadedModule, hits: Hits, decoy: bool) -> Fact:
     real = not decoy and bool(hits.plausible)
-    section = max(hits.plausible, key=lambda name: hits.plausible[name]) if hits.plausible else hits.section
+    sections = hits.code or set(hits.plausible)
+    section = max(sorted(sections), key=lambda name: hits.plausible[name]) if sections else hits.section
     return new(
         "tag_module",
         source=f"{module.name} section {section or '?'} @ {hits.first:x}",
@@ -215,4 +219,6 @@ def _fact(tag: str, module: LoadedModule, hits: Hits, decoy: bool) -> Fact:
         section=section or None,
         how="string scan",
         plausible=real,
+        # Without the headers of the image nobody knows what is code.
+        in_code=bool(hits.code) if real and "" not in hits.plausible else None,
     )

@@ -10,12 +10,14 @@ give `process` facts, and `handles` facts of the process asked for with `-p`.
 import re
 from collections.abc import Sequence
 
+from ...facts import new
 from .block import Line, Log, Parser
 from .cursor import output
 from .numbers import WHOLE, count
 
 MAX_ROWS = 5000
 MAX_TYPES = 128
+_OF_A_MACHINE = frozenset({"process", "tag", "pool", "memory", "census"})
 
 _DEBUGGEE = re.compile(
     r"\s*[.#]?\s*\d{1,4}\s+id:\s*(?P<pid>[0-9a-f]{1,8})\s+(?:create|attach|examine|child|exdi)\s+name:\s*(?P<path>\S.{0,259}?)\s*$",
@@ -35,8 +37,31 @@ def parse_debuggee(lines: Sequence[Line], start: int, log: Log) -> int:
     if match is None:
         return start
     image = match["path"].replace("/", "\\").rsplit("\\", 1)[-1]
-    log.add("process", [lines[start]], verify="|", pid=int(match["pid"], 16), image=image)
+    pid = int(match["pid"], 16)
+    alone = not any(_DEBUGGEE.match(line.text) for line in lines[start + 1 : start + 2])
+    if alone:
+        _name_lists_above(log, pid, image)
+    log.add("process", [lines[start]], verify="|", pid=pid, image=image)
     return start + 1
+
+
+def _name_lists_above(log: Log, pid: int, image: str) -> None:
+    """Give the handle lists above to the only process a user-mode debugger has; `|` is often typed after `!handle`.
+
+    Not where the log shows any other process, or what only a kernel debugger prints.
+    """
+    if log.unplaced or any(fact.kind in _OF_A_MACHINE for fact in log.facts):
+        return
+    kept = [fact for fact in log.facts if (fact.get("problem"), fact.get("subject")) != ("not-recorded", "handles")]
+    if len(kept) == len(log.facts):
+        return
+    for index, fact in enumerate(kept):
+        if fact.kind == "handles" and fact.get("pid") is None and fact.get("address") is None:
+            fields = {**fact.fields, "pid": pid, "image": image}
+            kept[index] = new(
+                "handles", source=fact.source, verify=fact.verify, quality=fact.quality, quote=fact.quote, **fields
+            )
+    log.facts = kept
 
 
 def parse_summary(lines: Sequence[Line], start: int, log: Log) -> int:

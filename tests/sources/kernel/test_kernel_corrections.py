@@ -35,6 +35,13 @@ def test_tracker_table_has_two_to_the_n_plus_one_entries(build: int, size: int) 
     assert tags_of(read(made)) == made.truth.tags
 
 
+@pytest.mark.parametrize("build", [7601, 14393, 22000])
+@pytest.mark.parametrize("size", [8193, 16385])
+def test_a_table_of_few_tags_may_begin_with_hundreds_of_empty_slots(build: int, size: int) -> None:
+    made = forge(small(build, tracker_size=size, background=0))
+    assert tags_of(read(made)) == made.truth.tags
+
+
 @pytest.mark.parametrize("build", [3790, 7601, 14393, 19041, 26100])
 @pytest.mark.parametrize("processors", [1, 3, 16])
 def test_only_the_sum_over_the_processors_means_something(build: int, processors: int) -> None:

@@ -150,6 +150,19 @@ def test_the_length_is_found_by_the_hash_where_its_variable_is_not() -> None:
     assert len(tags(fake)) == len(rows)
 
 
+def test_of_the_lengths_that_fit_the_longest_is_taken() -> None:
+    """Of a table of 4,097 the first 513 slots are in order by themselves."""
+    fake = machine(TEN, {})
+    rows: dict[int, tuple[bytes, Row]] = {}
+    for number in range(400):
+        tag = f"T{number:03d}".encode()
+        product = int.from_bytes(tag, "little") * 40543
+        rows[(product ^ product >> 32) & 4095] = (tag, {"NonPagedAllocs": 1, "NonPagedBytes": 16})
+    table(fake, fake.high + 0x200_0000, rows, 4097)
+    del fake.symbols["PoolTrackTableSize"]
+    assert len(tags(fake)) == len(rows)
+
+
 def test_pool_totals_stand_in_for_missing_counters() -> None:
     fake = machine(TEN, {7: (b"AcFl", {"NonPagedAllocs": 5, "NonPagedBytes": 640})})
     case = new_case()

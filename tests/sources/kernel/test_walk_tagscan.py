@@ -34,12 +34,18 @@ def scan(
 def test_an_immediate_in_code_names_the_driver(stored: bytes) -> None:
     (fact,) = scan({".text": (bytes(200) + PUSH % stored, CODE), "PAGE": (b"\x90" * 50 + PUSH % stored * 2, CODE)})
     assert (fact.get("module"), fact.get("hits"), fact.get("section")) == ("acmeflt", 3, "PAGE")
-    assert (fact.get("plausible"), fact.get("how")) == (True, "string scan")
+    assert (fact.get("plausible"), fact.get("how"), fact.get("in_code")) == (True, "string scan", True)
 
 
 def test_a_tag_in_initialised_data_is_plausible() -> None:
     (fact,) = scan({".data": (bytes(64) + b"\x10\x00\x00\x00AcFl\x00\x02\x00\x00" + bytes(64), DATA)})
-    assert (fact.get("plausible"), fact.get("section")) == (True, ".data")
+    assert (fact.get("plausible"), fact.get("section"), fact.get("in_code")) == (True, ".data", False)
+
+
+def test_of_code_and_data_the_section_with_code_is_named() -> None:
+    entry = b"\x10\x00\x00\x00AcFl\x00\x02\x00\x00" + bytes(64)
+    (fact,) = scan({".data": (bytes(64) + entry * 3, DATA), "PAGE": (b"\x90" * 50 + PUSH % b"AcFl", CODE)})
+    assert (fact.get("section"), fact.get("in_code"), fact.get("plausible")) == ("PAGE", True, True)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,9 @@ def test_without_times_there_is_no_rate() -> None:
 
 
 def test_of_many_readings_the_first_the_last_and_what_lies_evenly_between_are_kept() -> None:
-    facts = [fact for hour in range(500) for fact in (uptime(2 * hour, 3600.0 * (hour + 1)), tag(2 * hour + 1, 10 + hour))]
+    facts = [
+        fact for hour in range(500) for fact in (uptime(2 * hour, 3600.0 * (hour + 1)), tag(2 * hour + 1, 10 + hour))
+    ]
     (growth,) = growths(facts)
     readings = str(growth.get("readings")).split()
     assert 2 < len(readings) <= MAX_READINGS

@@ -1,7 +1,7 @@
 import pytest
 from parsing import of, only, read, shown
 
-from dumptriage.sources.log import handles
+from dumptriage.sources.log import handles, process
 from dumptriage.sources.log.usermode import PARSERS
 
 DEBUGGEE = ".  0\tid: 1f3c\texamine\tname: C:\\Program Files\\Billing\\BillingHost.exe\n"
@@ -35,6 +35,26 @@ def test_the_process_of_a_user_mode_debugger_holds_the_handles() -> None:
         (0x1F3C, "Event", 500),
         (0x1F3C, "File", 12),
     }
+
+
+def test_a_process_shown_below_the_handles_is_theirs_too() -> None:
+    log = read(HISTOGRAM + "0:000> |\n" + DEBUGGEE, PARSERS, handles.PARSERS)
+    assert {fact.get("pid") for fact in of(log, "handles")} == {0x1F3C}
+    assert of(log, "data_quality") == []
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        DEBUGGEE + DEBUGGEE.replace(".  0", "   1").replace("1f3c", "2a10"),
+        "PROCESS fffffa8003a1c080\n    SessionId: 0  Cid: 0b30    Peb: 7f4c  ParentCid: 02b4\n    Image: a.exe\n"
+        + DEBUGGEE,
+    ],
+    ids=["two debuggees", "a kernel debugger's process"],
+)
+def test_handles_stay_without_a_process_where_several_are_shown_below(below: str) -> None:
+    log = read(HISTOGRAM + "0:000> |\n" + below, PARSERS, handles.PARSERS, process.PARSERS)
+    assert {fact.get("pid") for fact in of(log, "handles")} == {None}
 
 
 def test_handles_by_type_of_the_process_asked_for() -> None:
