@@ -1,15 +1,19 @@
 """The command line: `triage CASEFILE` and its subcommands."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 from . import __version__
+from .cli_rules import rules_app
 from .errors import TriageError
+
+if TYPE_CHECKING:
+    from .redaction import Redaction
 
 MAIN = "run"
 """The hidden subcommand that `triage CASEFILE` means."""
@@ -64,6 +68,31 @@ MachineNumber = Annotated[
     int | None,
     typer.Option("--machine", metavar="N", help="Of a log of several machines, only the one with this number."),
 ]
+RuleFolders = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--rules",
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        help="A folder of own rules, thresholds or known tags, over the shipped ones. May be given several times.",
+    ),
+]
+RedactLevel = Annotated[
+    Literal["names", "paths", "images", "addresses"] | None,
+    typer.Option(
+        "--redact",
+        help="Put pseudonyms for users, machines and domains (names), also for folders and files that are not Windows' "
+        "(paths), also for programs that are not (images), also for addresses (addresses). Drivers stay.",
+    ),
+]
+RedactMap = Annotated[
+    Path | None,
+    typer.Option("--redact-map", metavar="FILE", help="Write which pseudonym stands for what; keep it to yourself."),
+]
+
+
+app.add_typer(rules_app, name="rules")
 
 
 def _version(show: bool) -> None:
@@ -87,7 +116,10 @@ def run(
     report: Annotated[
         list[Path] | None,
         typer.Option(
-            "--report", "-r", metavar="FILE", help="Write a report: .pdf, .html or .json. May be given several times."
+            "--report",
+            "-r",
+            metavar="FILE",
+            help="Write a report: .pdf, .html, .json, or .zip with all of them. May be given several times.",
         ),
     ] = None,
     fail_on: Annotated[
@@ -96,6 +128,12 @@ def run(
     ] = None,
     symbols: SymbolPath = None,
     machine: MachineNumber = None,
+    rules: RuleFolders = None,
+    redact: RedactLevel = None,
+    redact_map: RedactMap = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Judge and write again whenever a rule changes, until Ctrl-C.")
+    ] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Print the seconds each stage took.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
 ) -> None:
@@ -105,7 +143,33 @@ def run(
 
     level = _level(fail_on)
     options = Options(symbols or ())
-    worst = run_casefile(casefile, report or [], _progress(quiet), options, machine=machine, quiet=quiet)
+    redaction = _redaction(redact, redact_map, [casefile, *(report or [])])
+    if watch:
+        from .watch import watch as go_on
+
+        if level is not None:
+            raise typer.BadParameter("a watch has no finding to end with", param_hint="--fail-on")
+        go_on(
+            casefile,
+            report or [],
+            _progress(quiet),
+            options,
+            rules=rules or [],
+            machine=machine,
+            redaction=redaction,
+            quiet=quiet,
+        )
+        return
+    worst = run_casefile(
+        casefile,
+        report or [],
+        _progress(quiet),
+        options,
+        rules=rules or [],
+        machine=machine,
+        redaction=redaction,
+        quiet=quiet,
+    )
     if timings:
         sys.stderr.write("".join(f"{seconds:8.2f} s  {stage}\n" for stage, seconds in options.timings.items()))
     if level is not None and worst >= level:
@@ -113,12 +177,51 @@ def run(
 
 
 @app.command()
-def facts(casefile: CasefilePath, symbols: SymbolPath = None, machine: MachineNumber = None) -> None:
+def facts(
+    casefile: CasefilePath,
+    symbols: SymbolPath = None,
+    machine: MachineNumber = None,
+    rules: RuleFolders = None,
+    redact: RedactLevel = None,
+    redact_map: RedactMap = None,
+) -> None:
     """Print the facts of a casefile as JSON, itself a casefile."""
     from .sources import Options
     from .triage import print_facts
 
-    print_facts(casefile, _progress(quiet=False), Options(symbols or ()), machine)
+    redaction = _redaction(redact, redact_map, [casefile])
+    print_facts(casefile, _progress(quiet=False), Options(symbols or ()), machine, rules or [], redaction)
+
+
+@app.command()
+def explain(
+    casefile: CasefilePath,
+    subject: Annotated[
+        str | None,
+        typer.Argument(metavar="[RULE|FINDING]", help="A rule, or a finding: all rules that draw it."),
+    ] = None,
+    symbols: SymbolPath = None,
+    machine: MachineNumber = None,
+    rules: RuleFolders = None,
+    every: Annotated[bool, typer.Option("--all", help="Every rule with its outcome and why, pack by pack.")] = False,
+    form: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
+) -> None:
+    """Say why a rule fired or stayed silent; without a rule, why the verdict is what it is."""
+    from .sources import Options
+    from .triage import print_explanation
+
+    if every and subject is not None:
+        raise typer.BadParameter(f"is about every rule; leave out {subject!r} or --all", param_hint="--all")
+    print_explanation(
+        casefile,
+        subject,
+        _progress(quiet=False),
+        Options(symbols or ()),
+        machine,
+        rules or [],
+        all_rules=every,
+        as_json=form == "json",
+    )
 
 
 @app.command()
@@ -128,6 +231,22 @@ def symbols(casefile: CasefilePath, symbols: SymbolPath = None) -> None:
 
     for line in describe_symbols(casefile, _progress(quiet=False), Options(symbols or ())):
         sys.stdout.write(f"{line}\n")
+
+
+def _redaction(level: str | None, file: Path | None, taken: Sequence[Path]) -> "Redaction | None":
+    """What --redact and --redact-map ask for, after making sure that the map overwrites nothing of this run."""
+    if level is None:
+        if file is not None:
+            raise typer.BadParameter("there is no map without --redact", param_hint="--redact-map")
+        return None
+    from .redaction import Redaction, level_of
+    from .report.target import check_place
+
+    if file is not None:
+        if file.resolve() in [path.resolve() for path in taken]:
+            raise typer.BadParameter(f"{file} is the casefile or a report; choose another", param_hint="--redact-map")
+        check_place(file)
+    return Redaction(level_of(level), file)
 
 
 def _level(name: str | None) -> int | None:

@@ -86,24 +86,24 @@ def list_rules(
     from .authoring.book import read_book
 
     book = read_book(settings.load(rules or []))
-    chosen = [
-        rule
-        for rule in book.rules
-        if status in (None, rule.status) and (pack or "").casefold() in book.pack(rule).casefold()
-    ]
+    chosen = [rule for rule in book.of_pack(pack or "") if status in (None, rule.status)]
     show = listing.to_table if form == "text" else listing.to_json
     sys.stdout.write(f"{show(chosen, book).rstrip()}\n")
 
 
 @rules_app.command()
-def show(rule: Annotated[str, typer.Argument(metavar="ID", help="The id of a rule.")], rules: OwnRules = None) -> None:
+def show(
+    rule: Annotated[str, typer.Argument(metavar="ID", help="The id of a rule, or a finding: the rules that draw it.")],
+    rules: OwnRules = None,
+) -> None:
     """Show a rule as a page: its conditions in words, thresholds, sentence, what builds on it, tests."""
     from . import settings
     from .authoring import listing
     from .authoring.book import read_book
 
     book = read_book(settings.load(rules or []))
-    sys.stdout.write(listing.to_page(book.rule(rule), book))
+    drawn = not any(one.id == rule for one in book.rules) and book.makers(rule)
+    sys.stdout.write(listing.to_makers(rule, book) if drawn else listing.to_page(book.rule(rule), book))
 
 
 @rules_app.command("new")
@@ -151,8 +151,9 @@ def doc(
     from .authoring.book import read_book
     from .authoring.page import to_html
     from .errors import UsageError
-    from .report.target import check_target, write_atomically
+    from .report.target import ENDINGS, check_place, write_atomically
 
-    if check_target(out) != "html":
+    if ENDINGS.get(out.suffix.lower()) != "html":
         raise UsageError(f"{out}: the rule book is an HTML page; give the file the ending .html")
+    check_place(out)
     write_atomically(out, to_html(read_book(settings.load(rules or []))).encode())

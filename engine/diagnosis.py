@@ -61,6 +61,8 @@ class Finding:
     limits: tuple[str, ...] = ()
     """Why the confidence is lower than the rule's own: one sentence per weaker link."""
     stratum: int = 0
+    origin: str | None = None
+    """The folder of own rules its rule is from; None for the shipped rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class RuleOutcome:
     outcome: Outcome
     why: str
     capture: tuple[str, ...] = ()
+    origin: str | None = None
+    """The folder of own rules it is from; None for the shipped rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +112,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class RulebookInfo:
-    """Which rules were used: their number and the SHA-256 over all rule and knowledge files."""
+    """Which rules were used: their number, the SHA-256 over all rule and knowledge files and settings, and what is not
+    as shipped, one sentence each."""
 
     rules: int
     sha256: str
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

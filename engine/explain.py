@@ -4,14 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .diagnosis import Diagnosis, Finding, RuleOutcome
+from .diagnosis import Confidence, Diagnosis, Finding, RuleOutcome
 from .errors import UsageError
+from .facts import KINDS, Fact, Value
 from .inference import Rulebook
+from .inference.adjustments import refuse_disabled
 from .inference.trace import Binding, Condition, PatternTrace, RuleTrace, Tracer
 from .mistakes import nearest
+from .verdict import CONTRADICTION
 
 SCHEMA = "dumptriage/explain/1"
 PARTS = ("resource", "kind", "holder", "culprit")
+_FIRST = ("fired", "near_miss", "passed", "not_evaluated")
+"""The order in which several rules are explained."""
+MAX_FIGURES = 3
+"""Figures shown of a fact of which none was looked at."""
 
 Scope = Literal["verdict", "rules", "all"]
 
@@ -34,13 +41,17 @@ class Reason:
 class Explanation:
     """What is explained. `rules` are the traces asked for: of a rule or finding, of all rules, or, where the verdict
     is asked for, of the near misses. `reasons` are the trees below findings, by id: those of the verdict's parts, or of
-    the findings of the rules asked for. `built_on_by` are the findings that build on a finding, by its id."""
+    the findings of the rules asked for. `built_on_by` are the findings that build on a finding, by its id. `normal` are
+    the findings of what is in order, where a verdict that nothing is wrong is asked for; `reasons` has their trees.
+    `lowered` says by the id of a finding why the verdict is less sure of it than its rule."""
 
     diagnosis: Diagnosis
     scope: Scope
     rules: tuple[RuleTrace, ...]
     reasons: Mapping[str, Reason]
     built_on_by: Mapping[str, tuple[Finding, ...]]
+    normal: tuple[Finding, ...]
+    lowered: Mapping[str, str]
 
 
 def explain(diagnosis: Diagnosis, rulebook: Rulebook, subject: str | None = None, *, all_rules: bool) -> Explanation:
@@ -52,14 +63,19 @@ def explain(diagnosis: Diagnosis, rulebook: Rulebook, subject: str | None = None
     numbers: Sequence[int] = range(len(rulebook.rules))
     scope: Scope = "all" if all_rules else "verdict" if subject is None else "rules"
     if subject is not None:
-        numbers = _asked_for(subject, rulebook)
+        outcomes = {outcome.rule: outcome.outcome for outcome in diagnosis.outcomes}
+        asked_for = _asked_for(subject, rulebook)
+        numbers = sorted(asked_for, key=lambda number: _FIRST.index(outcomes[rulebook.rules[number].id]))
     elif scope == "verdict":
         near = {outcome.rule for outcome in diagnosis.outcomes if outcome.outcome == "near_miss"}
         numbers = [number for number in numbers if rulebook.rules[number].id in near]
     traces = tuple(tracer.trace(number) for number in numbers)
+    normal: tuple[Finding, ...] = ()
     if scope == "verdict":
+        if diagnosis.verdict.state == "healthy":
+            normal = tuple(finding for finding in diagnosis.findings if finding.part == "normal")
         parts = [getattr(diagnosis.verdict, key).finding for key in PARTS]
-        wanted = [finding for finding in parts if finding is not None]
+        wanted = [*(finding for finding in parts if finding is not None), *normal]
     else:
         wanted = [binding.finding for trace in traces for binding in trace.bindings if binding.finding is not None]
     by_id = {finding.fact.id: finding for finding in diagnosis.findings}
@@ -69,16 +85,47 @@ def explain(diagnosis: Diagnosis, rulebook: Rulebook, subject: str | None = None
         # The verdict's parts build on each other and are read together; rules are read alone.
         below = seen if scope == "verdict" else set()
         reasons[finding.fact.id] = _reason(by_id[finding.fact.id], tracer, by_id, below)
-    return Explanation(diagnosis, scope, traces, reasons, _built_on_by(diagnosis.findings, by_id))
+    users, lowered = _built_on_by(diagnosis.findings, by_id), _lowered(diagnosis, by_id)
+    return Explanation(diagnosis, scope, traces, reasons, users, normal, lowered)
 
 
 def _asked_for(subject: str, rulebook: Rulebook) -> list[int]:
     rules = rulebook.rules
     numbers = [number for number, rule in enumerate(rules) if subject in (rule.id, rule.then.finding)]
     if not numbers:
+        refuse_disabled(subject, rulebook.disabled)
         names = dict.fromkeys([*(rule.id for rule in rules), *(rule.then.finding for rule in rules)])
         raise UsageError(f'there is no rule and no finding "{subject}"; {nearest(subject, names)}')
     return numbers
+
+
+def _lowered(diagnosis: Diagnosis, by_id: Mapping[str, Finding]) -> dict[str, str]:
+    """Why parts of the verdict are less sure than the findings they are made of, by the id of the finding."""
+    verdict = diagnosis.verdict
+    lowered: dict[str, str] = {}
+    for key, rests_on in (("resource", ()), ("kind", ()), ("holder", ("kind",)), ("culprit", ("holder", "kind"))):
+        part = getattr(verdict, key)
+        if part.finding is None or part.confidence == by_id[part.finding.fact.id].confidence:
+            continue
+        # Findings may share a confidence by chance; the nearest link that is no surer is what holds this one down.
+        weakest = (link for link in rests_on if getattr(verdict, link).confidence == part.confidence)
+        link = next(weakest, None)
+        why = f"the {link} is only {part.confidence.word}" if link else _contradicted(diagnosis)
+        lowered[part.finding.fact.id] = f"lowered to {part.confidence.word}: {why}"
+    return lowered
+
+
+def _contradicted(diagnosis: Diagnosis) -> str:
+    found = next(finding for finding in diagnosis.findings if finding.name == CONTRADICTION)
+    return f"{found.rule} found that counters contradict each other, and nothing is surer than {Confidence.MEDIUM.word}"
+
+
+def figures_of(fact: Fact) -> dict[str, tuple[Value, str]]:
+    """The first counts, sizes and shares of a fact that do not name it, each with its unit."""
+    kind = KINDS[fact.kind]
+    known = [field for field in kind.fields.values() if field.name in fact.fields and field.name not in kind.key]
+    measured = [field for field in known if field.unit in ("count", "bytes", "percent")]
+    return {field.name: (fact.fields[field.name], field.unit) for field in measured[:MAX_FIGURES]}
 
 
 def _reason(finding: Finding, tracer: Tracer, by_id: Mapping[str, Finding], seen: set[str]) -> Reason:
@@ -104,16 +151,18 @@ def document(explanation: Explanation) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "rulebook": {"rules": diagnosis.rulebook.rules, "sha256": diagnosis.rulebook.sha256},
-        "verdict": {key: _part(diagnosis, key) for key in PARTS},
+        "verdict": {key: _part(explanation, key) for key in PARTS},
+        "normal": [finding.fact.id for finding in explanation.normal],
         "reasons": {key: _reason_document(reason) for key, reason in explanation.reasons.items()},
         "rules": [_rule(trace, explanation) for trace in explanation.rules],
     }
 
 
-def _part(diagnosis: Diagnosis, key: str) -> dict[str, Any]:
-    part = getattr(diagnosis.verdict, key)
+def _part(explanation: Explanation, key: str) -> dict[str, Any]:
+    part = getattr(explanation.diagnosis.verdict, key)
     finding = part.finding.fact.id if part.finding else None
-    return {"name": part.name, "confidence": part.confidence.word, "finding": finding}
+    lowered = explanation.lowered.get(finding) if finding else None
+    return {"name": part.name, "confidence": part.confidence.word, "finding": finding, "lowered": lowered}
 
 
 def _reason_document(reason: Reason) -> dict[str, Any]:
@@ -157,6 +206,7 @@ def _binding(binding: Binding, explanation: Explanation) -> dict[str, Any]:
             "text": finding.text,
             "confidence": finding.confidence.word,
             "limits": list(finding.limits),
+            "in_verdict": explanation.lowered.get(finding.fact.id),
             "built_on_by": [one.fact.id for one in explanation.built_on_by.get(finding.fact.id, ())],
         }
     return {
@@ -176,6 +226,8 @@ def _pattern(pattern: PatternTrace) -> dict[str, Any]:
         "source": fact.source if fact else None,
         "verify": fact.verify if fact else None,
         "quality": fact.quality if fact else None,
+        "sampled": fact.int("sampled") if fact else None,
+        "figures": {name: value for name, (value, _) in figures_of(fact).items()} if fact else {},
         "of": pattern.of,
         "conditions": [_condition(condition) for condition in pattern.conditions],
         "missing": pattern.missing,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Literal
 
 from .errors import RulebookError
@@ -36,6 +36,7 @@ CODES = {
     "too-large": "More patterns, conditions or alternatives than the engine takes.",
     "circle": "Rules that build on each other in a circle.",
     "no-proof": "A stable rule without a casefile it fires on.",
+    "no-test": "A rule that is said to be tested and has no test.",
     "unused-threshold": "A threshold that no rule refers to.",
     "bad-test": "A test of a rule that cannot be run.",
 }
@@ -122,8 +123,33 @@ class Mistakes:
 
 
 def closest(word: str, valid: Iterable[str]) -> str | None:
-    """The valid name nearest to a word, or None where none is near."""
-    return next(iter(get_close_matches(word, list(valid), n=1, cutoff=0.5)), None)
+    """The valid name nearest to a word, or None where none is near.
+
+    Near is what one or two slips of the hand make of a name, or a name that has most of its letters in common.
+    """
+    names = list(valid)
+    slips = {name: _slips(word.casefold(), name.casefold()) for name in names}
+    allowed = min(2, max(1, len(word) // 3))
+    near = [name for name in names if slips[name] <= allowed]
+    if near:
+        return min(near, key=lambda name: (slips[name], -SequenceMatcher(None, word, name).ratio()))
+    return next(iter(get_close_matches(word, names, n=1, cutoff=0.7)), None)
+
+
+def _slips(one: str, two: str) -> int:
+    """How many letters were left out, put in, mistaken or swapped with their neighbour; 3 for more than two."""
+    if abs(len(one) - len(two)) > 2:
+        return 3
+    rows = [list(range(len(two) + 1))]
+    for i, left in enumerate(one, 1):
+        row = [i]
+        for j, right in enumerate(two, 1):
+            cost = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (left != right))
+            if i > 1 and j > 1 and left == two[j - 2] and one[i - 2] == right:
+                cost = min(cost, rows[-2][j - 2] + 1)
+            row.append(cost)
+        rows.append(row)
+    return min(3, rows[-1][-1])
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

@@ -47,6 +47,12 @@ def parse(name: str, data: bytes) -> TagList:
     return TagList(name, {tag: (" or ".join(known) or None, "; or ".join(holds[tag])) for tag, known in owners.items()})
 
 
+def is_list(data: bytes) -> bool:
+    """Whether there is a pool tag in it at all."""
+    lines = _text(data).split("\n", MAX_LINES)[:MAX_LINES]
+    return any(not _COMMENT.match(line) and _entry(line.rstrip("\r")) for line in lines)
+
+
 def read(file: Path) -> bytes:
     """The bytes of a list. Raises RulebookError where it cannot be read or is too large to be one."""
     try:
@@ -67,9 +73,9 @@ def find(given: Iterable[Path], environment: Mapping[str, str] = os.environ) -> 
     """
     found: list[Path] = []
     for path in given:
-        found += _in_folder(path) if path.is_dir() else [path]
+        found += in_folder(path) if path.is_dir() else [path]
     for folder in _debuggers(environment):
-        found += _in_folder(folder)
+        found += in_folder(folder)
     local = [path for path in found if path.name.lower() == LOCALTAG]
     return list(dict.fromkeys([*local, *(path for path in found if path not in local)]))
 
@@ -84,10 +90,11 @@ def _debuggers(environment: Mapping[str, str]) -> list[Path]:
         for kit in ("10", "8.1", "8.0"):
             folders += [base / "Windows Kits" / kit / "Debuggers" / one for one in _ARCHITECTURES]
         folders += [base / f"Debugging Tools for Windows ({one})" for one in _ARCHITECTURES]
-    return next(([folder] for folder in folders if _in_folder(folder)), [])
+    return next(([folder] for folder in folders if in_folder(folder)), [])
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def in_folder(folder: Path) -> list[Path]:
+    """The lists in a folder, also in its `triage`."""
     candidates = [place / name for name in (LOCALTAG, POOLTAG) for place in (folder, folder / "triage")]
     return [path for path in candidates if _is_file(path)]
 

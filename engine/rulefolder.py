@@ -62,7 +62,7 @@ class ParsedFile:
 def read(folders: Sequence[Path | Traversable | RuleFolder]) -> list[SourceFile]:
     """The `*.yaml` of each folder, of its `known/` and of its `packs/`. All folders but the first change the first.
 
-    Raises RulebookError where a folder cannot be read.
+    Raises RulebookError where a folder cannot be read, or one behind the first has no rule files.
     """
     found: list[SourceFile] = []
     for number, folder in enumerate(folders):
@@ -95,7 +95,10 @@ def _read(folder: Path | Traversable, origin: str | None) -> list[SourceFile]:
     try:
         if not folder.is_dir():
             raise RulebookError(f"{folder}: no such folder of rules; expected one with *.yaml or packs/*.yaml")
-        return [SourceFile(str(entry), "", entry.read_bytes(), origin) for entry in entries(folder)]
+        found = entries(folder)
+        if not found and origin is not None:  # its user would believe that the rules in it are applied
+            raise RulebookError(f"{origin}: no rule files; expected *.yaml, packs/*.yaml or known/*.yaml in it")
+        return [SourceFile(str(entry), "", entry.read_bytes(), origin) for entry in found]
     except OSError as error:
         raise RulebookError(f"{folder}: cannot be read: {error.strerror}") from error
 

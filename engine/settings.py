@@ -58,10 +58,13 @@ def load(
     levels: list[_Level] = []
     passed_over: Path | None = None
     for file in places(environment):
-        if not file.is_file():
+        if not file.exists():
             continue
         if casefile is not None and _same(file.parent, casefile.parent):
             passed_over = file
+            continue
+        if not file.is_file():
+            mistakes.add(Place(str(file), 1, 1), "not a file; expected settings in TOML: rename it or take it away")
             continue
         levels.append(_Level(file, mistakes, levels[-1].report if levels else SHIPPED))
     mistakes.raise_if_any()
@@ -128,10 +131,11 @@ class _Level:
     def _pooltag(self, value: Any) -> None:
         for name in self._paths("pooltag", value):
             path = self._relative(name)
-            if path.exists():
+            problem = _no_list(path, name)
+            if problem is None:
                 self.pooltag.append(path)
             else:
-                self._mistakes.add(self._place("pooltag", name), f'pooltag: there is no file or folder "{name}"')
+                self._mistakes.add(self._place("pooltag", name), f"pooltag: {problem}")
 
     def _report(self, value: Any) -> None:
         from .reportsettings import ReportSettings
@@ -231,6 +235,20 @@ def _text(file: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise RulebookError(f"{file}:{line}:1: not UTF-8 text") from error
+
+
+def _no_list(path: Path, name: str) -> str | None:
+    """Why there is no list of pool tags, or None where there is one."""
+    from . import pooltag
+
+    if not path.exists():
+        return f'there is no file or folder "{name}"'
+    if path.is_dir():
+        lacks = f'there is neither {pooltag.LOCALTAG} nor {pooltag.POOLTAG} in the folder "{name}"'
+        return None if pooltag.in_folder(path) else lacks
+    if pooltag.is_list(pooltag.read(path)):
+        return None
+    return f'there is no pool tag in "{name}"; expected lines as in pooltag.txt: Abcd - driver.sys - what it holds'
 
 
 def _opens(line: str, key: str) -> bool:

@@ -2,17 +2,22 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
 
 from . import inference, report
+from .applied import load_rules
 from .derivation import derive
 from .diagnosis import Diagnosis
 from .errors import UsageError
 from .facts import Case
 from .inference import Rulebook
-from .knowledge import Knowledge, load_knowledge
+from .knowledge import Knowledge
+from .redaction import Redaction, Redactor
+from .rulefolder import SHIPPED
+from .settings import Settings
+from .settings import load as load_settings
+from .settings import places as settings_places
 from .sources import Options, read
 from .verdict import conclude
 
@@ -31,7 +36,7 @@ def diagnose(case: Case, rulebook: Rulebook, knowledge: Knowledge) -> Diagnosis:
 
 def shipped_rulebook() -> Rulebook:
     """The rules that come with the program."""
-    return inference.load([files("dumptriage.rules")])
+    return inference.load([SHIPPED])
 
 
 def run_casefile(
@@ -40,21 +45,78 @@ def run_casefile(
     progress: Progress,
     options: Options,
     *,
+    rules: Sequence[Path] = (),
     machine: int | None = None,
+    redaction: Redaction | None = None,
     quiet: bool = False,
 ) -> int:
     """Diagnose a casefile, write the reports and print the summary; returns the index of the worst severity.
 
-    A log of several machines gives one report each: the gravest under the name asked for, the others numbered after
-    it (out-2.pdf). `machine` picks one of them by its number.
+    `rules` are folders of own rules over those of the settings. A log of several machines gives one report each: the
+    gravest under the name asked for, the others numbered after it (out-2.pdf). `machine` picks one by its number.
     """
+    started = perf_counter()
+    settings = _settings_for(casefile, rules, quiet)
+    books = load_rules(settings)
+    options.timings["rule files"] = perf_counter() - started
+    cases = read_cases(casefile, reports, progress, options, machine)
+    redactor = None
+    if redaction is not None:
+        cases, redactor = redacted(cases, casefile, redaction, books[1])
+    with report.using(settings.report):
+        return judge(cases, books, reports, progress, options, quiet, redactor)
+
+
+def redacted(
+    cases: Sequence[Case], casefile: Path, redaction: Redaction, knowledge: Knowledge
+) -> tuple[list[Case], Redactor]:
+    """The cases with pseudonyms for what is to be hidden, and what knows the pseudonyms."""
+    redactor = Redactor(redaction, knowledge)
+    return redactor.cases(cases, casefile.name), redactor
+
+
+def _write_map(redactor: Redactor) -> None:
+    if redactor.redaction.map is not None:
+        report.write_map(redactor.document(), redactor.redaction.map)
+
+
+def _settings_for(casefile: Path, rules: Sequence[Path], quiet: bool = False) -> Settings:
+    """The settings that count for a casefile, after telling which do not."""
+    found = load_settings(rules, casefile)
+    if found.passed_over is not None and not quiet:
+        sys.stderr.write(
+            f"triage: {found.passed_over} is not read: settings beside a casefile may be its sender's. "
+            f"If they are yours, put them in {settings_places()[0]} or in a folder without casefiles and run triage "
+            "there; --rules names a folder of rules\n"
+        )
+    return found
+
+
+def read_cases(
+    casefile: Path, reports: Sequence[Path], progress: Progress, options: Options, machine: int | None
+) -> list[Case]:
+    """The cases of a casefile, or the one of `machine`, after making sure that the reports can be written."""
     for target in reports:
         report.check_target(target)
-    cases = _chosen(read(casefile, progress, options), machine)
+    return _chosen(read(casefile, progress, options), machine)
+
+
+def judge(
+    cases: Sequence[Case],
+    books: tuple[Rulebook, Knowledge],
+    reports: Sequence[Path],
+    progress: Progress,
+    options: Options,
+    quiet: bool,
+    redactor: Redactor | None = None,
+) -> int:
+    """Diagnose cases, which are completed in place, and write and print what `run_casefile` says."""
     progress("Applying the rules")
     started = perf_counter()
-    rulebook, knowledge = shipped_rulebook(), load_knowledge()
-    diagnoses = [diagnose(case, rulebook, knowledge) for case in cases]
+    diagnoses = [diagnose(case, *books) for case in cases]
+    if redactor is not None:
+        diagnoses = [redactor.diagnosis(diagnosis) for diagnosis in diagnoses]
+        _write_map(redactor)
     diagnoses.sort(key=lambda diagnosis: _GRAVEST_FIRST.index(diagnosis.verdict.state))
     options.timings["rules"] = perf_counter() - started
     for number, diagnosis in enumerate(diagnoses, 1):
@@ -83,14 +145,50 @@ def _machines(cases: list[Case]) -> str:
     return "; ".join(f"{number}: {case.machine or 'the only one'}" for number, case in enumerate(cases, 1))
 
 
-def print_facts(casefile: Path, progress: Progress, options: Options, machine: int | None = None) -> None:
+def print_facts(
+    casefile: Path,
+    progress: Progress,
+    options: Options,
+    machine: int | None = None,
+    rules: Sequence[Path] = (),
+    redaction: Redaction | None = None,
+) -> None:
     """Print the facts of a casefile as facts.json, derived fields included."""
+    _, knowledge = load_rules(_settings_for(casefile, rules))
+    case = _one_case(casefile, progress, options, machine)
+    if redaction is not None:
+        (case,), redactor = redacted([case], casefile, redaction, knowledge)
+        _write_map(redactor)
+    derive(case, knowledge)
+    sys.stdout.write(report.facts_json(case) + "\n")
+
+
+def print_explanation(
+    casefile: Path,
+    subject: str | None,
+    progress: Progress,
+    options: Options,
+    machine: int | None = None,
+    rules: Sequence[Path] = (),
+    *,
+    all_rules: bool,
+    as_json: bool,
+) -> None:
+    """Print why a rule, the rules of a finding, all rules or the verdict came out as they did."""
+    from .explain import explain
+
+    rulebook, knowledge = load_rules(_settings_for(casefile, rules))
+    diagnosis = diagnose(_one_case(casefile, progress, options, machine), rulebook, knowledge)
+    sys.stdout.write(report.explanation(explain(diagnosis, rulebook, subject, all_rules=all_rules), as_json=as_json))
+
+
+def _one_case(casefile: Path, progress: Progress, options: Options, machine: int | None) -> Case:
+    """The only case of a casefile, or the one picked."""
     cases = _chosen(read(casefile, progress, options), machine)
     progress("")
     if len(cases) > 1:
         raise UsageError(f"the casefile holds {len(cases)} machines; pick one with --machine: {_machines(cases)}")
-    derive(cases[0], load_knowledge())
-    sys.stdout.write(report.facts_json(cases[0]) + "\n")
+    return cases[0]
 
 
 def _print(diagnosis: Diagnosis, written: Sequence[Path]) -> None:

@@ -28,6 +28,8 @@ MAX_DEPTH = 20
 MAX_PIECES = 500
 """Entries read one by one where a text is not valid as a whole."""
 
+_UNQUOTED = re.compile(r"[:\[,]\s+(?:[<>=!]=?|@)|\[(?:[<>=!]=?|@)")
+"""A condition or threshold that YAML reads as something of its own."""
 _ENTRY = re.compile(r" *- ")
 
 
@@ -120,7 +122,10 @@ def _compose(text: str) -> Any:
         at_end = "end of stream" in str(error.problem) and error.context_mark
         mark = error.context_mark if at_end else error.problem_mark or error.context_mark
         what = f"{error.context}, {error.problem}" if at_end else str(error.problem or error.context)
-        raise _NotYamlError(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, what) from error
+        line, column = (mark.line, mark.column) if mark else (0, 0)
+        if _UNQUOTED.search(next(iter(text.splitlines()[line : line + 1]), "")):
+            what += '; quote what begins with an operator or @, as in ">= 30 %"'
+        raise _NotYamlError(line + 1, column + 1, what) from error
     except (YAMLError, ValueError, RecursionError) as error:
         raise _NotYamlError(1, 1, str(error).splitlines()[0]) from error
 

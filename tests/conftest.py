@@ -22,6 +22,17 @@ def _no_symbols_of_the_user(tmp_path_factory: pytest.TempPathFactory, monkeypatc
     monkeypatch.setattr("dumptriage.sources.kernel.symbolpath.user_cache", lambda *_: cache)
 
 
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_user(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see neither the settings nor the debugging tools of who runs them, and fill a cache of their own."""
+    base = tmp_path_factory.getbasetemp()
+    for name in ("XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.setenv(name, str(base / "config"))
+    for name in ("_NT_DEBUGGER_EXTENSION_PATH", "ProgramFiles", "ProgramFiles(x86)"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DUMPTRIAGE_CACHE", str(base / "cache"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real dumps, logs and cases. It is no part of the project: without it the test is skipped."""

@@ -290,6 +290,141 @@ def test_confidence_says_what_lowered_it(book: Rulebook) -> None:
     assert 'Confidence is at most low: it builds on "Nonpaged pool is nearly used up"' in " ".join(found.split())
 
 
+WEAK = """\
+  - id: hold
+    title: A process holds them
+    status: stable
+    version: 1
+    when:
+      - finding k: {name: kind.handle-leak}
+      - process p: {pid: == k.pid}
+    then:
+      finding: holder.process
+      severity: critical
+      confidence: low
+      label: "{{ p.image }}"
+      about: {tag: k.tag, pid: k.pid}
+      say: It holds them.
+  - id: blame
+    title: A process is to blame
+    status: stable
+    version: 1
+    when:
+      - finding k: {name: kind.handle-leak}
+      - process p: {pid: == k.pid}
+    then:
+      finding: culprit.process
+      severity: critical
+      confidence: high
+      label: "{{ p.image }}"
+      about: {tag: k.tag, pid: k.pid}
+      say: It is to blame.
+"""
+
+
+def under(*packs: str, casefile: Path = CASEFILE, subject: str | None = None) -> Explanation:
+    """The explanation of a casefile under the test's rules and more of them."""
+    files = [SourceFile(f"{number}.yaml", "pack", pack.encode()) for number, pack in enumerate(packs)]
+    more = build([SourceFile("thresholds.yaml", "thresholds", THRESHOLDS.encode()), *files])
+    (case,) = read(casefile)
+    return explain(diagnose(case, more, load_knowledge()), more, subject, all_rules=False)
+
+
+def folded(explanation: Explanation) -> str:
+    return " ".join(text(explanation).split())
+
+
+def test_a_part_held_down_by_its_holder_says_so() -> None:
+    of_verdict, of_finding = (under(PACK + WEAK, subject=subject) for subject in (None, "culprit.process"))
+    assert (
+        "Culprit: xxxxxx.EXE (pid 2280) [low] It is to blame. Lowered to low: the holder is only low. "
+        "- culprit.process Thre:2280 [high], rule blame" in folded(of_verdict)
+    )
+    assert "confidence high. In the verdict lowered to low: the holder is only low." in folded(of_finding)
+    documents = [json.loads(report.explanation(one, as_json=True)) for one in (of_verdict, of_finding)]
+    for document in documents:
+        assert document["verdict"]["culprit"]["lowered"] == "lowered to low: the holder is only low"
+        assert document["verdict"]["holder"]["lowered"] is None
+    made = documents[1]["rules"][0]["bindings"][0]["finding"]
+    assert (made["confidence"], made["in_verdict"]) == ("high", "lowered to low: the holder is only low")
+
+
+def test_a_verdict_held_down_by_contradicting_counters_says_so() -> None:
+    contradiction = """
+  - id: counters.differ
+    title: Counters differ
+    status: stable
+    version: 1
+    when:
+      - pool p: {type: nonpaged}
+    then: {finding: quality.contradiction, severity: warning, confidence: high, say: They differ.}
+"""
+    explanation = under(PACK + contradiction)
+    assert (
+        "Resource: nonpaged pool [medium] Nonpaged pool is at 85.9 % of its maximum. Lowered to medium: counters.differ"
+        " found that counters contradict each other, and nothing is surer than medium." in folded(explanation)
+    )
+
+
+def test_of_several_rules_those_that_fired_come_first() -> None:
+    late = PACK.replace("id: pool.full", "id: pool.early").replace("resource.pool-full", "resource.pool-exhausted")
+    head, exhausted, early = late.partition("  - id: pool.exhausted")[0], *_first_two(late)
+    traces = under(head + early + exhausted, subject="resource.pool-exhausted").rules
+    assert [(one.outcome.rule, one.outcome.outcome) for one in traces] == [
+        ("pool.exhausted", "fired"),
+        ("pool.early", "near_miss"),
+    ]
+
+
+def _first_two(pack: str) -> tuple[str, str]:
+    _, first, second, *_ = pack.split("  - id: ")
+    return f"  - id: {first}", f"  - id: {second}"
+
+
+def test_a_healthy_verdict_shows_what_is_in_order_with_limits(capsys: pytest.CaptureFixture[str]) -> None:
+    healthy = str(CASEFILE.parents[1] / "healthy-client/casefile.log")
+    app(["explain", healthy], standalone_mode=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Kind: Nothing was found to leak." in said and "unknown" not in said
+    assert " In order " in said and "Nonpaged pool is in order: 409.0 MiB, 2.5 % of physical memory." in said
+    assert "percent_of_ram 2.509 %, needs less than 20 % (@pool.ram.abnormal, field practice)" in said
+    app(["explain", healthy, "--format", "json"], standalone_mode=False)
+    document = json.loads(capsys.readouterr().out)
+    assert document["normal"] and set(document["normal"]) == set(document["reasons"])
+
+
+def test_the_chain_shows_samples_and_the_quality_of_facts() -> None:
+    said = folded(under(PACK + WEAK))
+    assert "- process:2280:886f5020: table_size 391,189 (casefile.log:89" in said
+    facts = {
+        "schema": "dumptriage/facts/1",
+        "facts": [
+            {"kind": "pool", "type": "nonpaged", "percent_of_max": 85.0, "quality": "lower-bound", "source": "x:1"},
+            {"kind": "dead_objects", "type": "Thread", "count": 3, "sampled": 4, "quality": "rounded", "source": "x:2"},
+        ],
+    }
+    ended = """
+  - id: ended
+    title: Ended threads
+    status: stable
+    version: 1
+    when:
+      - pool p: {type: nonpaged, percent_of_max: ">= 80 %"}
+      - dead_objects d: {type: Thread}
+    then: {finding: kind.ended, severity: critical, confidence: high, label: ended threads, say: Ended.}
+"""
+    book = build([SourceFile("a.yaml", "pack", (PACK.partition("rules:")[0] + "rules:" + ended).encode())])
+    (case,) = factsjson.read(json.dumps(facts).encode(), "facts.json")
+    explanation = explain(diagnose(case, book, load_knowledge()), book, all_rules=False)
+    said = folded(explanation)
+    assert "pool:nonpaged: percent_of_max 85 %, lower bound (x:1" in said
+    assert "dead_objects:Thread: count 3, rounded, of 4 sampled (x:2" in said
+    document = json.loads(report.explanation(explanation, as_json=True))
+    ((reason,), (pool, dead)) = document["reasons"].values(), next(iter(document["reasons"].values()))["facts"]
+    assert reason["rule"] == "ended"
+    assert (pool["quality"], dead["sampled"], dead["figures"]) == ("lower-bound", 4, {"count": 3, "sampled": 4})
+
+
 def test_control_characters_of_a_casefile_are_spelt_out(book: Rulebook) -> None:
     (case,) = read(CASEFILE)
     facts = json.loads(report.facts_json(case))

@@ -67,7 +67,7 @@ def steady(text: str, diagnosis: Diagnosis) -> str:
 
 def visible(html: str) -> str:
     """The text of a page as a reader sees it, one element a line."""
-    body = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
+    body = re.sub(r"<(style|script).*?</\1>", "", html, flags=re.DOTALL)
     lines = (re.sub(r"\s+", " ", line).strip() for line in re.sub(r"<[^>]+>", "\n", body).splitlines())
     return "\n".join(line for line in lines if line) + "\n"
 

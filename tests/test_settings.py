@@ -52,7 +52,7 @@ def test_without_a_file_nothing_is_set() -> None:
 
 def test_everything_a_file_may_say(project: Path) -> None:
     (project / "own").mkdir()
-    (project / "pooltag.txt").touch()
+    (project / "pooltag.txt").write_text("Zzzz - acme.sys - things\n")
     write(
         'rules = ["own"]\npooltag = ["pooltag.txt"]\ndisable = [{rule = "next.tags", reason = "we have them"}]\n'
         '[thresholds]\n"tag.share.suspect" = {value = 25, unit = "percent", reason = "small pools"}\n'
@@ -150,6 +150,14 @@ def test_what_is_no_text_or_too_large_is_refused(project: Path) -> None:
         settings.load()
 
 
+def test_a_threshold_that_makes_a_rule_impossible_is_to_blame_and_not_the_rule() -> None:
+    [line] = mistakes('[thresholds]\n"tag.share.suspect" = {value = 60, unit = "percent", reason = "large pools"}\n')
+    assert line == (
+        'triage.toml:2:2: thresholds."tag.share.suspect": 60 % makes rule tags.suspect-share impossible: '
+        '"share_of_pool < 60 % (@tag.share.dominant)" can never hold with the conditions before it; it was 30 %'
+    )
+
+
 @pytest.mark.parametrize(("value", "unit", "is_now"), [(1, "GB", 1 << 30), (5, "bytes", 5), (1.5, "KB", 1536)])
 def test_a_threshold_may_be_written_in_any_unit_that_fits(value: float, unit: str, is_now: int) -> None:
     write(f'[thresholds]\n"tag.bytes.worth" = {{value = {value}, unit = "{unit}", reason = "r"}}')
@@ -177,7 +185,11 @@ class TestBesideTheCasefile:
         (project / "case.log").write_bytes(LOG.read_bytes())
         result = triage("case.log")
         assert result.returncode == 0
-        assert result.stderr == "triage: triage.toml is not read: settings beside a casefile may be its sender's\n"
+        assert result.stderr.startswith(
+            "triage: triage.toml is not read: settings beside a casefile may be its sender's. If they are yours, put "
+        )
+        assert str(userfolders.config() / "triage.toml") in result.stderr
+        assert "--rules" in result.stderr
 
 
 def triage(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -190,6 +202,43 @@ def test_a_wrong_file_ends_the_command_with_status_4() -> None:
     result = triage(LOG)
     assert (result.returncode, result.stdout) == (4, "")
     assert result.stderr == 'triage: triage.toml:2:11: rules: there is no folder "none"\n'
+
+
+def test_a_folder_of_that_name_is_a_mistake() -> None:
+    Path("triage.toml").mkdir()
+    with pytest.raises(RulebookError, match=r"^triage\.toml:1:1: not a file; expected settings in TOML"):
+        settings.load()
+
+
+@pytest.mark.parametrize("data", [b"MZ\x90\x00\x03" * 99, b"Dear reader,\nno tag is here.\n", b""])
+def test_a_list_without_a_pool_tag_is_a_mistake(data: bytes) -> None:
+    Path("tags.txt").write_bytes(data)
+    assert mistakes('\npooltag = ["tags.txt"]') == [
+        'triage.toml:2:13: pooltag: there is no pool tag in "tags.txt"; expected lines as in pooltag.txt: '
+        "Abcd - driver.sys - what it holds"
+    ]
+
+
+def test_a_folder_without_a_list_is_a_mistake() -> None:
+    Path("lists").mkdir()
+    assert mistakes('pooltag = ["lists"]') == [
+        'triage.toml:1:13: pooltag: there is neither localtag.txt nor pooltag.txt in the folder "lists"'
+    ]
+
+
+def test_a_folder_of_rules_without_any_is_a_mistake(project: Path) -> None:
+    (project / "own" / "deep").mkdir(parents=True)
+    (project / "own" / "deep" / "a.yaml").write_text("pack: P\nrules: []\n")
+    with pytest.raises(RulebookError, match=r"^own: no rule files; expected \*\.yaml, packs/\*\.yaml"):
+        load_rules(settings.load([Path("own")]))
+
+
+def test_a_disabled_rule_is_said_to_be_disabled() -> None:
+    write('disable = [{rule = "next.tags", reason = "we have them"}]')
+    for words in (["explain", LOG, "next.tags"], ["rules", "show", "next.tags"], ["rules", "test", "next.tags"]):
+        result = triage(*words)
+        assert result.returncode == 2
+        assert 'rule "next.tags" is disabled by triage.toml: we have them' in result.stderr
 
 
 def test_facts_use_the_settings_too(project: Path) -> None:

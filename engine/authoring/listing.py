@@ -3,6 +3,7 @@
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from ..inference.rule import Rule
 from ..inference.thresholds import shown
@@ -14,27 +15,25 @@ WIDTH = 80
 
 
 def to_table(rules: Sequence[Rule], book: Book) -> str:
-    """One line per rule under the name of its pack: id, version, status and title."""
+    """The rules under the name of their pack: id, version and status, and below them the title."""
     lines: list[str] = []
     widest = max((len(rule.id) for rule in rules), default=0)
-    pack = None
-    for rule in rules:
-        if book.pack(rule) != pack:
-            pack = book.pack(rule)
-            lines += ["", pack] if lines else [pack]
-        start = f"  {rule.id:<{min(widest, 36)}} {rule.version:>2} {rule.status:<12} "
-        title = textwrap.wrap(rule.title, max(20, WIDTH - len(start))) or [""]
-        if len(start) + len(rule.title) > WIDTH and len(start) > 56:
-            lines += [
-                start.rstrip(),
-                *textwrap.wrap(rule.title, WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4),
-            ]
-        else:
-            lines += [f"{start}{title[0]}", *(f"{' ' * len(start)}{line}" for line in title[1:])]
+    for pack, members in groupby(rules, book.pack):
+        lines += ["", pack] if lines else [pack]
+        for rule in members:
+            lines.append(f"  {rule.id:<{min(widest, WIDTH // 2)}} {rule.version:>2} {rule.status}")
+            lines += textwrap.wrap(rule.title, WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4)
     counts = {status: sum(rule.status == status for rule in rules) for status in ("stable", "test", "experimental")}
     told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     lines += ["", f"{len(rules)} rules: {told}"] if rules else ["no rules"]
     return "\n".join(lines) + "\n"
+
+
+def to_makers(finding: str, book: Book) -> str:
+    """The rules that draw a finding."""
+    makers = book.makers(finding)
+    rules = "1 rule" if len(makers) == 1 else f"{len(makers)} rules"
+    return f"{finding} is a finding; {rules} may draw it\n\n{to_table(makers, book)}"
 
 
 def to_json(rules: Sequence[Rule], book: Book) -> str:
@@ -78,7 +77,9 @@ def to_page(rule: Rule, book: Book) -> str:
     used = [f"- @{t.name}: {shown(t.value, t.unit)}, {t.doc} ({t.source})" for t in words.thresholds(rule)]
     lines += _section("Thresholds", used)
     lines += _section("Builds on", _named(book.built_upon(rule)))
+    lines += _section("Silenced by", _named(book.silenced_by(rule)))
     lines += _section("Built upon by", _named(book.builders(rule)))
+    lines += _section("Silences", _named(book.silences(rule)))
     lines += _section("Tests", tests_of(rule, book))
     lines += _section("Known false positives", false_positives(rule, book))
     lines += _section("References", [f"- {one}" for one in rule.references])

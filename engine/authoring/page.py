@@ -28,7 +28,9 @@ class RuleEntry:
     tests: int
     casefiles: list[str]
     builds_on: list[Rule]
+    silenced_by: list[Rule]
     built_upon_by: list[Rule]
+    silences: list[Rule]
     false_positives: list[str]
 
 
@@ -106,7 +108,9 @@ def _entry(rule: Rule, book: Book) -> RuleEntry:
         tests=len(tests.inline) if tests else 0,
         casefiles=[f"{'fires on' if c.fires else 'silent on'} {c.casefile}" for c in tests.casefiles] if tests else [],
         builds_on=book.built_upon(rule),
+        silenced_by=book.silenced_by(rule),
         built_upon_by=book.builders(rule),
+        silences=book.silences(rule),
         false_positives=[line.removeprefix("- ") for line in listing.false_positives(rule, book)],
     )
 

@@ -8,6 +8,7 @@ from time import perf_counter
 from .. import rulefolder
 from ..errors import RulebookError, UsageError
 from ..inference import Rulebook, assemble, digest
+from ..inference.adjustments import refuse_disabled
 from ..knowledge import build as build_knowledge
 from ..mistakes import Mistakes, Place, nearest
 from ..rulefolder import SHIPPED, ParsedFile, SourceFile
@@ -101,6 +102,7 @@ def _chosen(paths: Sequence[str], rulebook: Rulebook) -> dict[str, Place]:
             if not found:
                 raise UsageError(f"{text} holds no rules; expected a pack with rules, or a folder of packs")
         else:
+            refuse_disabled(text, rulebook.disabled)
             what = "neither a file, nor a folder, nor the id of a rule"
             raise UsageError(f'"{text}" is {what}; {nearest(text, places)}')
         chosen |= found

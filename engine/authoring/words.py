@@ -1,15 +1,14 @@
 """A rule in words: its conditions as one reads them aloud, and its sentences with the values left open."""
 
-import re
+from collections.abc import Sequence
+
+from jinja2 import Environment, nodes
 
 from ..diagnosis import Confidence
 from ..inference.conditions import Compare, Join, Known, Matches, OneOf, Pattern, Term, figure, needs
 from ..inference.rule import Rule
 from ..inference.thresholds import Threshold
 
-_PRINTED = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
-_MARKUP = re.compile(r"\{[%#].*?[%#]\}", re.DOTALL)
-_FILTERED = re.compile(r"\s*\|\s*\w+(?:\([^)]*\))?")
 _OPS = {"==": "is", "!=": "is not", "<": "is less than", "<=": "is at most", ">": "is more than", ">=": "is at least"}
 
 
@@ -61,6 +60,89 @@ def thresholds(rule: Rule) -> list[Threshold]:
 
 
 def sentence(source: str) -> str:
-    """A template with its values shown as <alias.field> and what is said only sometimes left in."""
-    text = _PRINTED.sub(lambda match: f"<{_FILTERED.sub('', match[1])}>", source)
-    return " ".join(_MARKUP.sub("", text).split())
+    """A template as one reads it: values as <alias.field>, a choice of words as has/have or [ended | of them], and what
+    is said only sometimes in square brackets."""
+    return _folded(_body(Environment(autoescape=True, trim_blocks=True).parse(source).body))
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _body(body: Sequence[nodes.Node]) -> str:
+    return "".join(_statement(node) for node in body)
+
+
+def _statement(node: nodes.Node) -> str:
+    match node:
+        case nodes.TemplateData():
+            return node.data
+        case nodes.Output():
+            return _body(node.nodes)
+        case nodes.If():
+            return _choice([_body(node.body), *(_body(other.body) for other in node.elif_), _body(node.else_)])
+        case nodes.For():
+            return _choice([_body(node.body), _body(node.else_)])
+        case nodes.Expr():
+            return _printed(node)
+    return ""
+
+
+def _choice(branches: Sequence[str]) -> str:
+    """[A | B]; the blanks at the ends of the branches stand outside, where a sentence has them."""
+    said = [branch for branch in branches if branch.strip()]
+    if not said:
+        return ""
+    before = " " if any(branch[0].isspace() for branch in said) else ""
+    after = " " if any(branch[-1].isspace() for branch in said) else ""
+    return f"{before}[{' | '.join(map(_folded, said))}]{after}"
+
+
+def _printed(node: nodes.Expr) -> str:
+    """What a printed expression puts into the sentence."""
+    match node:
+        case nodes.Const():
+            return str(node.value)
+        case nodes.Filter(name="format"):
+            return " ".join(map(_printed, node.args))
+        case nodes.Filter(node=nodes.Expr() as inner):
+            return _printed(inner)
+        case nodes.CondExpr():
+            return _one_of([one for one in (node.expr1, node.expr2) if one is not None])
+        case nodes.Call(node=nodes.Getattr(node=nodes.Dict() as table, attr="get")):
+            return _one_of([*(pair.value for pair in table.items), *node.args[1:]])
+        case nodes.Getitem(node=nodes.Dict() as table):
+            return _one_of([pair.value for pair in table.items])
+        case nodes.Concat():
+            return "".join(map(_printed, node.nodes))
+    return f"<{_value(node)}>"
+
+
+def _one_of(options: Sequence[nodes.Expr]) -> str:
+    said = [_printed(one) for one in options]
+    return _choice(said) if len(said) == 1 or any(" " in one for one in said) else "/".join(said)
+
+
+def _value(node: nodes.Node | None) -> str:
+    """An expression as it was written, without its filters."""
+    match node:
+        case nodes.Name():
+            return node.name
+        case nodes.Getattr():
+            return f"{_value(node.node)}.{node.attr}"
+        case nodes.Const():
+            return repr(node.value) if isinstance(node.value, str) else str(node.value)
+        case nodes.Filter():
+            return _value(node.node)
+        case nodes.Call():
+            return f"{_value(node.node)}({', '.join(map(_value, node.args))})"
+        case nodes.BinExpr():
+            return f"{_value(node.left)} {node.operator} {_value(node.right)}"
+        case nodes.UnaryExpr():
+            return f"{node.operator} {_value(node.node)}"
+        case nodes.Getitem():
+            return f"{_value(node.node)}[{_value(node.arg)}]"
+        case nodes.Expr():
+            # A list, a test: what it looks at is what a reader wants.
+            return ", ".join(dict.fromkeys(_value(field) for field in node.find_all(nodes.Getattr)))
+    return ""

@@ -13,12 +13,16 @@ FieldType = Literal["text", "int", "float", "bool", "address"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a fact kind: its type, its unit (`bytes`, `percent`, `seconds`, `count`, ``) and meaning."""
+    """One field of a fact kind: its type, its unit (`bytes`, `percent`, `seconds`, `count`, ``) and meaning.
+
+    `values` are all the values a text can have; empty where there is no such list.
+    """
 
     name: str
     type: FieldType
     unit: str
     doc: str
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,10 @@ class Kind:
 
 def _text(name: str, doc: str) -> Field:
     return Field(name, "text", "", doc)
+
+
+def _word(name: str, values: tuple[str, ...], doc: str) -> Field:
+    return Field(name, "text", "", doc, values)
 
 
 def _address(name: str, doc: str) -> Field:
@@ -72,6 +80,29 @@ def _kind(name: str, one_per: str, key: str, *fields: Field, single: bool = Fals
     return Kind(name, one_per, tuple(key.split()), {field.name: field for field in fields}, single)
 
 
+QUALITIES = ("exact", "lower-bound", "rounded", "suspect")
+"""How good a fact is. A lower bound comes from a cut list, a rounded figure from a table in MB or percent, a suspect
+one from a counter or tool that other evidence contradicts."""
+
+_POOLS = ("nonpaged", "paged", "session")
+_ROLES = ("system", "broker", "host", "user")
+_PROBLEMS = (
+    "cut-list",
+    "impossible-counter",
+    "debugger-error",
+    "not-understood",
+    "several-machines",
+    "low-precision",
+    "not-in-dump",
+    "not-recorded",
+    "broken",
+    "not-read",
+    "coverage",
+    "missing-symbols",
+    "second-hand",
+)
+_PARTS = ("quality", "resource", "step", "kind", "holder", "culprit", "known", "normal", "next")
+
 _KINDS = (
     _kind(
         "system",
@@ -79,8 +110,10 @@ _KINDS = (
         "",
         _text("os", "name of the operating system as the source gives it"),
         _number("build", "Windows build number, 2195 for Windows 2000"),
-        _text("product_type", "workstation, server or domain controller"),
-        _text("architecture", "x86, x64 or arm64"),
+        _word(
+            "product_type", ("workstation", "server", "domain controller"), "workstation, server or domain controller"
+        ),
+        _word("architecture", ("x86", "x64", "arm64"), "x86, x64 or arm64"),
         _count("processors", "logical processors"),
         _bytes("ram_bytes", "physical memory"),
         _seconds("uptime_s", "time since boot"),
@@ -92,7 +125,11 @@ _KINDS = (
         _flag("live_dump", "made without a crash: a live dump or a live kernel"),
         _text("debugger_version", "debugger that wrote the log"),
         _address("kernel_base", "base address of the kernel"),
-        _text("pool_limits", "fixed (x86 up to Server 2003), dynamic (Vista and later), or unknown"),
+        _word(
+            "pool_limits",
+            ("fixed", "dynamic", "unknown"),
+            "fixed (x86 up to Server 2003), dynamic (Vista and later), or unknown",
+        ),
         single=True,
     ),
     _kind(
@@ -135,10 +172,14 @@ _KINDS = (
         "pool",
         "pool type",
         "type",
-        _text("type", "nonpaged, paged or session"),
+        _word("type", _POOLS, "nonpaged, paged or session"),
         _bytes("used_bytes", "bytes in use"),
         _bytes("max_bytes", "maximum, where the source gives one that can be true"),
-        _text("limit", "fixed: a maximum that percentages can be taken of; dynamic: by RAM; none; unknown"),
+        _word(
+            "limit",
+            ("fixed", "dynamic", "none", "unknown"),
+            "fixed: a maximum that percentages can be taken of; dynamic: by RAM; none; unknown",
+        ),
         _percent("percent_of_max", "use in percent of a fixed maximum (derived); unknown without one"),
         _percent("percent_of_ram", "use in percent of physical memory (derived)"),
         _percent("percent_of_commit_limit", "use in percent of the commit limit (derived)"),
@@ -148,14 +189,14 @@ _KINDS = (
         "pool tag and pool type",
         "tag pool",
         _text("tag", "four characters with their blanks"),
-        _text("pool", "nonpaged, paged or session"),
+        _word("pool", _POOLS, "nonpaged, paged or session"),
         _count("allocs", "allocations since boot; unknown where the layout counts only live ones"),
         _count("frees", "frees since boot"),
         _count("outstanding", "allocations not freed"),
         _bytes("bytes", "bytes not freed"),
         _ratio("bytes_each", "bytes per outstanding allocation (derived)"),
         _percent("share_of_pool", "share of the pool's bytes (derived)"),
-        _text("share_basis", "what the share is of: pool (its total) or list (only the tags listed)"),
+        _word("share_basis", ("pool", "list"), "what the share is of: pool (its total) or list (only the tags listed)"),
         _count("rank_bytes", "rank by bytes within its pool, 1 is the largest (derived)"),
         _count("rank_outstanding", "rank by outstanding allocations within its pool (derived)"),
         _ratio("times_next", "bytes compared with the next largest tag of its pool (derived)"),
@@ -166,7 +207,11 @@ _KINDS = (
         _text("description", "what the debugger's tag list says"),
         _text("owner", "component that owns the tag, from the known tags or the debugger's list"),
         _text("owner_source", "the user's own list of tags that owner and holds are from; absent for known tags"),
-        _text("tag_class", "object, companion, generic, specific, cache, reservation or unknown (known tags)"),
+        _word(
+            "tag_class",
+            ("object", "companion", "generic", "specific", "cache", "reservation", "unknown"),
+            "object, companion, generic, specific, cache, reservation or unknown (known tags)",
+        ),
         _text("object_type", "object type the tag holds, from the known tags"),
         _text("holds", "what the allocations are, from the known tags"),
         _text("leak", "what usually leaks the tag, from the known tags"),
@@ -191,7 +236,7 @@ _KINDS = (
         _text("followers_owner", "owner of the largest cache among the other tags"),
         _bytes("bytes", "bytes of the whole group"),
         _percent("spread_percent", "largest difference between the counts after the ratio"),
-        _text("basis", "outstanding or growth: which counts agree"),
+        _word("basis", ("outstanding", "growth"), "outstanding or growth: which counts agree"),
     ),
     _kind(
         "object_type",
@@ -217,7 +262,7 @@ _KINDS = (
         _text("thread_states", "live threads by state and wait reason: waiting UserRequest 12, running 1"),
         _flag("exited", "the process has ended and only its object remains"),
         _flag("crashed", "the process in whose context the machine crashed"),
-        _text("role", "system, broker, host or user (derived from the image name)"),
+        _word("role", _ROLES, "system, broker, host or user (derived from the image name)"),
         _address("object_table", "handle table; 00000000 when the process has none"),
         _bytes("private_bytes", "private commit"),
         _percent("share_of_commit", "private commit in percent of all committed memory (derived)"),
@@ -237,7 +282,7 @@ _KINDS = (
         _flag("kernel", "in the kernel handle table: opened by kernel code"),
         _percent("share_of_type", "count in percent of the outstanding objects of that type (derived)"),
         _percent("share_of_process", "count in percent of the handles of its process (derived)"),
-        _text("role", "role of the process (derived)"),
+        _word("role", _ROLES, "role of the process (derived)"),
         _text("dominant_type", "type of all entries shown, where the list was cut"),
         _text("tag", "pool tag of the object type (derived)"),
         _count("type_total", "handles of that type in all processes listed (derived)"),
@@ -293,7 +338,11 @@ _KINDS = (
         _text("module", "module name"),
         _count("hits", "places the tag was found"),
         _text("section", "section of the image"),
-        _text("how", "string scan, allocation stack, driver name, verifier, or framework object"),
+        _word(
+            "how",
+            ("string scan", "allocation stack", "driver name", "verifier", "framework object"),
+            "string scan, allocation stack, driver name, verifier, or framework object",
+        ),
         _flag("plausible", "not the kernel, not a scanner, not a table of tags, not data where code of another has it"),
         _flag("in_code", "found in a section with code, where drivers have their tags; false for data alone"),
         _flag("third_party", "the module is not Microsoft's (derived)"),
@@ -302,7 +351,7 @@ _KINDS = (
         "stack",
         "module on a call stack",
         "purpose module",
-        _text("purpose", "crash, allocation, thread or reference"),
+        _word("purpose", ("crash", "allocation", "thread", "reference"), "crash, allocation, thread or reference"),
         _text("module", "module name"),
         _text("symbol", "innermost symbol of the module on that stack"),
         _count("frame", "index of its innermost frame, 0 is the top"),
@@ -316,7 +365,7 @@ _KINDS = (
         "pool tag and pool type, from an enumeration of blocks",
         "tag pool",
         _text("tag", "four characters with their blanks"),
-        _text("pool", "nonpaged, paged or session"),
+        _word("pool", _POOLS, "nonpaged, paged or session"),
         _count("blocks", "blocks seen, free ones left out"),
         _bytes("bytes", "their bytes"),
         _bytes("main_size", "most frequent block size"),
@@ -357,7 +406,11 @@ _KINDS = (
         _text("defect", "its name in the known defects"),
         _text("module", "driver, without ending and in lower case"),
         _text("version", "its file version, where it is known"),
-        _text("match", "certain: this version has it; possible: it may; fixed: this version has it no more"),
+        _word(
+            "match",
+            ("certain", "possible", "fixed"),
+            "certain: this version has it; possible: it may; fixed: this version has it no more",
+        ),
         _text("what", "what is leaked, and when"),
         _text("tag", "of its tags, the one with most bytes here; unknown where none is listed"),
         _text("pool", "pool of that tag"),
@@ -378,7 +431,7 @@ _KINDS = (
         _text("caller", "symbol that allocated, as printed"),
         _text("caller_module", "its module"),
         _flag("unloaded", "the driver has unloaded: what is left can no longer be freed"),
-        _text("checker", "verifier or wdf"),
+        _word("checker", ("verifier", "wdf"), "verifier or wdf"),
     ),
     _kind(
         "claim",
@@ -404,11 +457,11 @@ _KINDS = (
         "growth",
         "quantity over two or more snapshots",
         "quantity subject",
-        _text("quantity", "tag, process, handles, pool"),
+        _word("quantity", ("tag", "process", "handles", "pool"), "tag, process, handles, pool"),
         _text("subject", "which one: tag, image"),
         _text("tag", "pool tag, where it is one"),
         _count("change", "last minus first"),
-        _text("unit", "allocations, bytes or handles"),
+        _word("unit", ("allocations", "bytes", "handles"), "allocations, bytes or handles"),
         _seconds("span_s", "time between first and last"),
         _ratio("per_hour", "change per hour"),
         _flag("monotonic", "never fell in between"),
@@ -420,13 +473,14 @@ _KINDS = (
         "data_quality",
         "flaw of the evidence",
         "problem subject line",
-        _text(
+        _word(
             "problem",
+            _PROBLEMS,
             "cut-list, impossible-counter, debugger-error, not-understood, several-machines, low-precision, "
             "not-in-dump, not-recorded, broken, not-read, coverage, missing-symbols, second-hand",
         ),
         _text("subject", "what it touches: pool, tags, handles, processes, modules, memory, objects, stacks"),
-        _text("severity", "info or warning"),
+        _word("severity", ("info", "warning"), "info or warning"),
         _text("text", "one sentence for the report"),
         _count("line", "line of the log"),
     ),
@@ -435,9 +489,9 @@ _KINDS = (
         "conclusion of a rule",
         "name tag pid module subject",
         _text("name", "name of the finding, its part first: kind.handle-leak"),
-        _text("part", "quality, resource, step, kind, holder, culprit, known, normal or next"),
+        _word("part", _PARTS, "quality, resource, step, kind, holder, culprit, known, normal or next"),
         _number("confidence", "0 unknown, 1 low, 2 medium, 3 high, 4 certain"),
-        _text("severity", "info, warning or critical"),
+        _word("severity", ("info", "warning", "critical"), "info, warning or critical"),
         _text("tag", "tag it is about"),
         _text("pool", "pool it is about"),
         _text("object_type", "object type it is about"),
@@ -451,7 +505,3 @@ _KINDS = (
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 """Every kind of fact by name."""
-
-QUALITIES = ("exact", "lower-bound", "rounded", "suspect")
-"""How good a fact is. A lower bound comes from a cut list, a rounded figure from a table in MB or percent, a suspect
-one from a counter or tool that other evidence contradicts."""

@@ -1,7 +1,9 @@
 """What a user's settings change of a rulebook without a rule file of their own."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..errors import UsageError
 from ..mistakes import Place
 
 
@@ -31,6 +33,13 @@ class Adjustments:
 
     disable: tuple[Disabled, ...] = ()
     thresholds: tuple[NewValue, ...] = ()
+
+
+def refuse_disabled(rule: str, disabled: Iterable[Disabled]) -> None:
+    """Raises UsageError for the id of a disabled rule, with where and why it is."""
+    for one in disabled:
+        if one.rule == rule:
+            raise UsageError(f'rule "{rule}" is disabled by {one.place.file}: {one.reason}')
 
 
 NONE = Adjustments()

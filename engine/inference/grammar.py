@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping as MappingType
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as sre_parser  # type: ignore[attr-defined]
-from typing import Any, get_args
+from typing import Any
 
-from ..diagnosis import Confidence, Part, Severity
+from ..diagnosis import Confidence
 from ..facts import KINDS, Value
-from ..facts.vocabulary import QUALITIES, Field
-from ..mistakes import Mistakes, Place
+from ..facts.vocabulary import Field
+from ..mistakes import Mistakes, Place, closest
 from ..yamlfile import Mapping, Node, Scalar
 from . import thresholds
 from .conditions import ORDERING, Compare, Join, Known, Matches, OneOf, Op, Term, figure
@@ -27,8 +27,6 @@ _CONDITION = re.compile(r"(==|!=|<=|>=|<|>)\s*(.+)", re.DOTALL)
 _AND = re.compile(r"\s+and\s+(?=[=!<>]|is\s+(?:un)?known\b|matches\s)")
 _REFERENCE = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)")
 _PRODUCT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*\*\s*(\S+)")
-_WORDS: dict[str, tuple[str, ...]] = {"quality": QUALITIES, "part": get_args(Part), "severity": get_args(Severity)}
-"""The words of fields that can hold no other."""
 _ALL_FIELDS = frozenset(name for kind in KINDS.values() for name in kind.fields)
 
 
@@ -82,6 +80,11 @@ class Conditions:
                 node.place, f'"{field.name}" has no value; write "is unknown" for a missing field', "bad-condition"
             )
             return []
+        if (word := re.fullmatch(r"is\s+(\w+)", text)) and word[1] not in ("known", "unknown"):
+            if (near := closest(word[1], ("known", "unknown"))) is not None:
+                what = f'bad condition "{text}"; the nearest is "is {near}"'
+                self._mistakes.add(node.place, what, "bad-condition", nearest=f"is {near}")
+                return []
         if not _is_condition(text):
             # The raw text: blanks belong to a tag.
             value = self._constant(field, node.place, node.text if field.type == "text" else text)
@@ -197,9 +200,12 @@ class Conditions:
     def _constant(self, field: Field, place: Place, text: str) -> Value | None:
         """A constant in the field's type and unit, or None after noting why not."""
         if field.type in ("text", "address"):
-            words = _WORDS.get(field.name) if field.name == "quality" or self._kind == "finding" else None
-            if words and text not in words:
-                self._mistakes.unknown(place, field.name, text, words, "unknown-word")
+            if field.values and text not in field.values:
+                self._mistakes.unknown(place, field.name, text, field.values, "unknown-word")
+                return None
+            if field.name in TAG_FIELDS and len(text) > 4:
+                what = f'"{text}" is no pool tag: it has {len(text)} characters, a tag has four'
+                self._mistakes.add(place, what)
                 return None
             return text.ljust(4) if field.name in TAG_FIELDS and len(text) < 4 else text
         if field.type == "bool":

@@ -1,11 +1,13 @@
 """Whether conditions can hold together at all, on one field and across fields that an equality ties."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TypeGuard
 
 from ..facts import Value
 from .conditions import COMPARE, Compare, Join, Known, Matches, OneOf, Pattern, Term
+from .thresholds import Threshold
 
 Slot = tuple[str, str]
 """A field of an alias."""
@@ -41,6 +43,27 @@ def impossible_together(patterns: Sequence[Pattern]) -> Term | None:
             if not _satisfiable(terms) or (_apart(term) and slot == _root(same, (term.alias, term.other))):
                 return term
     return None
+
+
+def spoiled_by(patterns: Sequence[Pattern]) -> list[Threshold]:
+    """The changed thresholds without whose new values these patterns could hold: it is they that are wrong, not the
+    rule. None where it could not hold before either."""
+    used = [term.threshold for pattern in patterns for term in pattern.terms if isinstance(term, Compare)]
+    changed = list({one.name: one for one in used if one is not None and one.before is not None}.values())
+    for some in (*([one] for one in changed), changed):
+        names = {one.name for one in some}
+        restored = [replace(one, terms=tuple(_restored(term, names) for term in one.terms)) for one in patterns]
+        if not any(impossible(one.terms) for one in restored) and impossible_together(restored) is None:
+            return some
+    return []
+
+
+def _restored(term: Term, names: Collection[str]) -> Term:
+    """The condition with the value its threshold had before, where it is one of these."""
+    threshold = term.threshold if isinstance(term, Compare) else None
+    if not isinstance(term, Compare) or threshold is None or threshold.before is None or threshold.name not in names:
+        return term
+    return replace(term, value=float(threshold.before) if term.field.type == "float" else threshold.before)
 
 
 def _root(same: dict[Slot, Slot], slot: Slot) -> Slot:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from ..facts import KINDS, Fact, Value
 from ..facts.fact import INT64_MAX
-from ..facts.vocabulary import Field
+from ..facts.vocabulary import QUALITIES, Field
 
 TAG_FIELDS = ("tag", "lead", "group_lead")
 """Fields that hold one pool tag: constants are padded to its four characters."""
 
-QUALITY = Field("quality", "text", "", "how good the fact is: exact, lower-bound, rounded or suspect")
+QUALITY = Field("quality", "text", "", "how good the fact is: exact, lower-bound, rounded or suspect", QUALITIES)
 """Every fact has it, so a pattern of any kind may ask for it."""
 
 

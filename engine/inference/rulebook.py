@@ -15,7 +15,7 @@ from ..diagnosis import RulebookInfo
 from ..mistakes import Mistakes
 from ..rulefolder import ParsedFile, RuleFolder, SourceFile
 from . import rulefile, strata, thresholds
-from .adjustments import NONE, Adjustments
+from .adjustments import NONE, Adjustments, Disabled
 from .compile import Shard, compile_rules
 from .conditions import Pattern
 from .rule import Rule
@@ -33,6 +33,8 @@ class Rulebook:
     strata: tuple[tuple[int, ...], ...]
     shards: tuple[tuple[Shard, ...], ...]
     info: RulebookInfo
+    disabled: tuple[Disabled, ...] = ()
+    """The rules left out by the settings."""
 
 
 def load(folders: Sequence[Path | Traversable | RuleFolder], adjustments: Adjustments = NONE) -> Rulebook:
@@ -69,7 +71,7 @@ def assemble(parsed: Sequence[ParsedFile], sha256: str, adjustments: Adjustments
     layers = strata.stratify(rules.all, rules.names, mistakes)
     mistakes.raise_if_any()
     info = RulebookInfo(len(rules.all) - len(disabled), sha256, (*rules.changes(), *changes))
-    return _compiled(rules.all, layers, disabled, info)
+    return replace(_compiled(rules.all, layers, disabled, info), disabled=adjustments.disable)
 
 
 def alternatives(rules: Sequence[Rule], numbers: Iterable[int]) -> Iterator[tuple[int, int, tuple[Pattern, ...]]]:

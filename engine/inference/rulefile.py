@@ -11,9 +11,9 @@ from ..yamlfile import Mapping, Node, Scalar, Sequence
 from .conclusion import SCALARS, read_best, read_then
 from .conditions import Join, Pattern, Term
 from .grammar import Conditions, field_of
-from .possible import impossible, impossible_together
+from .possible import impossible, impossible_together, spoiled_by
 from .rule import Rule, Status
-from .thresholds import Threshold
+from .thresholds import Threshold, shown
 
 PACK_KEYS = ("pack", "rules")
 RULE_KEYS = ("id", "title", "status", "version", "when", "unless", "best", "then", "references", "tests")
@@ -27,6 +27,7 @@ MAX_TERMS = 20
 MAX_ALTERNATIVES = 16
 """Combinations of the `any` lists of one rule; each becomes a rule of the engine."""
 
+_TIED = "the conditions of the patterns it is tied to"
 _ID = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _PATTERN_KEY = re.compile(r"([a-z_]+)(?:\s+([a-z][a-z0-9_]*))?")
 _RESERVED_ALIASES = ("share", "ratio", "range", "loop", "true", "false", "none", "any", "and", "or", "not", "is", "in")
@@ -60,6 +61,7 @@ class _RuleReader:
         self._mistakes = mistakes
         self._thresholds = known
         self._every: frozenset[str] = frozenset()
+        self._rule = ""
 
     def read(self, item: Node) -> Rule | None:
         before = len(self._mistakes)
@@ -73,6 +75,7 @@ class _RuleReader:
         if missing:
             self._mistakes.add(item.place, f"the rule lacks {', '.join(missing)}", "missing-key")
         texts = {key: self._text(key, node) for key, _, node in item if key in SCALARS}
+        self._rule = texts.get("id", "")
         for word in ("id", "status", "version"):
             self._check(word, item, texts)
         alternatives, bound, kinds = self._when(item.get("when"))
@@ -192,13 +195,12 @@ class _RuleReader:
         for name, field_place, value in fields if isinstance(fields, Mapping) else ():
             field = field_of(kind, field_place, name, self._mistakes)
             terms += conditions.read(field, value) if field else []
+        pattern = Pattern(kind, alias, place, tuple(terms))
         if (never := impossible(terms)) is not None:
-            self._mistakes.add(
-                never.place, f'"{never.text}" can never hold with the conditions before it', "never-holds"
-            )
+            self._never(never, "the conditions before it", [pattern])
         if len(terms) > MAX_TERMS:
             self._mistakes.add(place, f"{len(terms)} conditions in one pattern; at most {MAX_TERMS}", "too-large")
-        return Pattern(kind, alias, place, tuple(terms))
+        return pattern
 
     def _unless(self, node: Node | None, bound: Kinds, kinds: Kinds) -> list[Pattern]:
         if node is None:
@@ -234,16 +236,24 @@ class _RuleReader:
         for pattern in {id(p): p for alternative in alternatives for p in alternative}.values():
             within = [n for n, one in enumerate(alternatives) if any(p is pattern for p in one)]
             if all(number in dead for number in within):
-                self._never(dead[within[0]])
+                self._never(dead[within[0]], _TIED, alternatives[within[0]])
         living = [one for number, one in enumerate(alternatives) if number not in dead]
         for pattern in unless:
             terms = [impossible_together((*one, pattern)) for one in living]
             if terms and all(terms):
-                self._never(terms[0])
+                self._never(terms[0], _TIED, (*living[0], pattern))
 
-    def _never(self, term: Term | None) -> None:
-        if term is not None:
-            what = f'"{term.text}" can never hold with the conditions of the patterns it is tied to'
+    def _never(self, term: Term | None, beside: str, patterns: SequenceType[Pattern]) -> None:
+        """Note a condition that cannot hold among these patterns, where it stands or where a threshold spoils it."""
+        if term is None:
+            return
+        spoiling = spoiled_by(patterns)
+        what = f'"{term.text}" can never hold with {beside}'
+        for one in spoiling:
+            value, before = (shown(number, one.unit) for number in (one.value, one.before or 0))
+            blame = f'thresholds."{one.name}": {value} makes rule {self._rule} impossible: {what}; it was {before}'
+            self._mistakes.add(one.place, blame, "never-holds")
+        if not spoiling:
             self._mistakes.add(term.place, what, "never-holds")
 
     def _references(self, node: Node | None) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ class Threshold:
     place: Place
     origin: str | None = None
     """The folder of own rules it is from; None for the shipped rules."""
+    before: int | float | None = None
+    """The value it had before own rules or settings changed it; None where they did not."""
 
 
 def number(text: str) -> tuple[int | float, str] | None:
@@ -94,7 +96,7 @@ def read(
             what = f'"{threshold.name}" is in {first.unit}, which rules rely on, not in {threshold.unit}'
             mistakes.add(threshold.place, what, "wrong-unit")
         else:
-            known[threshold.name] = threshold
+            known[threshold.name] = replace(threshold, before=_original(first))
             replaced.append((first, threshold))
     return replaced
 
@@ -111,9 +113,13 @@ def adjust(known: dict[str, Threshold], wanted: NewValue, mistakes: Mistakes) ->
         what = f'unit "{wanted.unit}" does not fit "{old.name}"; expected {fitting}'
         mistakes.add(wanted.place, what, "wrong-unit")
         return None
-    new = replace(old, value=value, source=wanted.reason, place=wanted.place)
+    new = replace(old, value=value, source=wanted.reason, place=wanted.place, before=_original(old))
     known[old.name] = new
     return old, new
+
+
+def _original(threshold: Threshold) -> int | float:
+    return threshold.value if threshold.before is None else threshold.before
 
 
 def shown(value: int | float, unit: str) -> str:

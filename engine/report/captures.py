@@ -1,11 +1,16 @@
 """What to capture next: the commands asked for by findings and by rules that lacked a fact, each once."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..diagnosis import Confidence, Diagnosis
 from .wording import Wording
 
 MAX_REASONS = 3
+MAX_PASTED = 40
+_OPEN = re.compile(r"<[^<>]*>")
+"""A part of a command that the reader has to fill in."""
 _OPTIONAL = ("quality.", "normal.", "next.", "known.")
 """Packs whose rules nobody captures for: they judge what is there."""
 _LONGEST = 6
@@ -79,3 +84,21 @@ def _reasons(follows: list[str] | None, decides: list[str] | None, wording: Word
             shown = kept[:MAX_REASONS] if more else kept
             reasons.append(wording(key, titles="; ".join(shown), more=more))
     return tuple(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Commands to paste at one place, and the words that say where."""
+
+    title: str
+    commands: tuple[str, ...]
+
+
+def scripts(wanted: Iterable[Capture], wording: Wording) -> tuple[Script, ...]:
+    """The commands by where they are typed. What has a part to fill in is left to the table, which says what for."""
+    typed = [capture for capture in wanted if capture.typed and not _OPEN.search(capture.command)]
+    places = (
+        (wording(f"captures.{place}"), [capture.command for capture in typed if capture.in_debugger is here])
+        for place, here in (("debugger", True), ("machine", False))
+    )
+    return tuple(Script(title, tuple(commands[:MAX_PASTED])) for title, commands in places if commands)

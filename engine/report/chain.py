@@ -27,8 +27,10 @@ _SHOWN: dict[str, tuple[str, ...]] = {
         "frees",
         "freed_percent",
         "owner",
+        "owner_source",
         "object_type",
     ),
+    "defect": ("module", "version", "first", "fixed_in", "reported", "reference"),
     "system": ("os", "build", "architecture", "dump_type", "ram_bytes", "uptime_s"),
 }
 _MAX_FIELDS = 12
@@ -46,6 +48,8 @@ class Evidence:
     quote: tuple[str, ...] = ()
     quote_left: int = 0
     step: int | None = None
+    fact: str = ""
+    """Id of the fact: its row in the tables is found by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class Step:
     references: tuple[str, ...]
     rests_on: tuple[int, ...]
     """Numbers of the steps whose conclusions are among its evidence."""
+    origin: str | None
+    """The folder of own rules its rule is from; None for the shipped rules."""
 
     @property
     def anchor(self) -> str:
@@ -82,6 +88,15 @@ class Chain:
     aside: tuple[Step, ...]
     numbers: Mapping[str, int] = field(default_factory=dict)
     """Number of the step by the id of its finding."""
+
+    @property
+    def uses(self) -> dict[str, tuple[int, ...]]:
+        """Numbers of the steps that rest on a fact, by its id."""
+        used: dict[str, tuple[int, ...]] = {}
+        for step in (*self.steps, *self.aside):
+            for item in step.evidence:
+                used[item.fact] = (*used.get(item.fact, ()), step.number)
+        return used
 
 
 def build(diagnosis: Diagnosis, wording: Wording) -> Chain:
@@ -141,7 +156,7 @@ def _step(finding: Finding, numbers: Mapping[str, int], shown: dict[str, int], w
         finding.title,
         finding.text,
         finding.severity,
-        finding.confidence.word,
+        wording(f"word.confidence.{finding.confidence.word}"),
         int(finding.confidence),
         finding.limits,
         tuple(evidence),
@@ -150,30 +165,32 @@ def _step(finding: Finding, numbers: Mapping[str, int], shown: dict[str, int], w
         finding.disprove,
         finding.references,
         tuple(sorted(numbers[each] for each in facts if each in numbers)),
+        finding.origin,
     )
 
 
 def _evidence(fact: Fact, number: int, shown: dict[str, int], given: set[str], wording: Wording) -> Evidence:
     """A fact as evidence of a step. `shown` holds the step of each fact and quote, `given` the quotes of this step."""
-    subject = _subject(fact, wording)
+    name = subject(fact, wording)
     earlier = shown.get(fact.id)
     if earlier is not None:
-        return Evidence(subject, (), fact.source, None, None, step=earlier)
+        return Evidence(name, (), fact.source, None, None, step=earlier, fact=fact.id)
     shown[fact.id] = number
     quality = None if fact.quality == "exact" else wording(f"quality.{fact.quality}")
     quote = (fact.quote or "").rstrip()
+    shown_figures = _figures(fact, wording)
     # Several facts may come from one output: it is quoted with the first of them.
     quoted = shown.setdefault(f"\n{quote}", number) if quote else number
     if not quote or quoted != number or quote in given:
         step = None if quoted == number else quoted
-        return Evidence(subject, _figures(fact, wording), fact.source, fact.verify, quality, step=step)
+        return Evidence(name, shown_figures, fact.source, fact.verify, quality, step=step, fact=fact.id)
     given.add(quote)
     lines = quote[:MAX_QUOTE_CHARACTERS].splitlines()[:MAX_QUOTE_LINES]
     left = len(quote.splitlines()) - len(lines)
-    return Evidence(subject, _figures(fact, wording), fact.source, fact.verify, quality, tuple(lines), left)
+    return Evidence(name, shown_figures, fact.source, fact.verify, quality, tuple(lines), left, fact=fact.id)
 
 
-def _subject(fact: Fact, wording: Wording) -> str:
+def subject(fact: Fact, wording: Wording) -> str:
     """What the fact is about: its kind and the fields that identify it."""
     kind = KINDS.get(fact.kind)
     names = kind.key if kind else ()

@@ -1,6 +1,7 @@
 """The JSON documents: the report (`dumptriage/report/1`) and the facts of a case (`dumptriage/facts/1`)."""
 
 import json
+from functools import cache
 from typing import Any
 
 from .. import __version__
@@ -16,8 +17,35 @@ FACTS_SCHEMA = "dumptriage/facts/1"
 
 
 def to_text(document: dict[str, Any]) -> str:
-    """JSON in ASCII, so that nothing a casefile holds can reorder or break the text."""
-    return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
+    """JSON in ASCII, one blank per level, so that nothing a casefile holds can reorder or break the text.
+
+    Raises ValueError for a number that is not finite.
+    """
+    return _text(document, "\n")
+
+
+_CONTAINERS = frozenset({dict, list})
+
+
+def _text(value: Any, line: str) -> str:
+    """What `json.dumps(value, indent=1)` gives, which encodes character by character in Python: here an object of
+    plain values, as nearly all are, is one call of the encoder in C. `line` begins a line at the level of the value."""
+    if not value or not isinstance(value, dict | list):
+        return _encoder("").encode(value)
+    inner = f"{line} "
+    items = value.values() if isinstance(value, dict) else value
+    if _CONTAINERS.isdisjoint(map(type, items)):
+        text = _encoder(inner).encode(value)
+        return f"{text[0]}{inner}{text[1:-1]}{line}{text[-1]}"
+    if isinstance(value, dict):
+        listed = [f"{_encoder('').encode(str(key))}: {_text(item, inner)}" for key, item in value.items()]
+        return f"{{{inner}{f',{inner}'.join(listed)}{line}}}"
+    return f"[{inner}{f',{inner}'.join(_text(item, inner) for item in value)}{line}]"
+
+
+@cache
+def _encoder(line: str) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(f",{line}", ": "))
 
 
 def facts_document(case: Case) -> dict[str, Any]:
@@ -25,6 +53,8 @@ def facts_document(case: Case) -> dict[str, Any]:
     document: dict[str, Any] = {"schema": FACTS_SCHEMA, "casefile": _casefile(case)}
     if case.machine is not None:
         document["machine"] = case.machine
+    if case.redaction is not None:
+        document["redaction"] = case.redaction
     document["facts"] = [fact.to_json() for fact in case.facts if fact.kind != "finding"]
     return document
 
@@ -36,9 +66,14 @@ def report_document(diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "schema": REPORT_SCHEMA,
         "tool": {"name": "dumptriage", "version": __version__},
-        "rulebook": {"rules": diagnosis.rulebook.rules, "sha256": diagnosis.rulebook.sha256},
+        "rulebook": {
+            "rules": diagnosis.rulebook.rules,
+            "sha256": diagnosis.rulebook.sha256,
+            "changes": list(diagnosis.rulebook.changes),
+        },
         "casefile": _casefile(case),
         "machine": case.machine,
+        "redaction": case.redaction,
         "verdict": {
             "state": verdict.state,
             "summary": sentence(diagnosis),
@@ -63,6 +98,7 @@ def report_document(diagnosis: Diagnosis) -> dict[str, Any]:
                 "version": outcome.version,
                 "status": outcome.status,
                 "title": outcome.title,
+                "origin": outcome.origin,
                 "outcome": outcome.outcome,
                 "why": outcome.why,
                 "capture": list(outcome.capture),
@@ -103,6 +139,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "version": finding.version,
         "status": finding.status,
         "title": finding.title,
+        "origin": finding.origin,
         "name": finding.name,
         "part": finding.part,
         "severity": finding.severity,

@@ -9,6 +9,8 @@ MAX_CELL = 240
 """Longest name shown in a table or a sentence; the JSON report has it whole."""
 
 _KIB = 1024
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+_MAX_ACCENTS = 3
 
 
 def count(value: float) -> str:
@@ -86,7 +88,9 @@ def field_text(fact: Fact, name: str) -> str:
 def value_text(value: Value, unit: str) -> str:
     """A value as a reader sees it. Bytes stay exact: the reader compares them with the debugger's."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        from .wording import load
+
+        return load()("word.yes" if value else "word.no")
     if isinstance(value, str):
         return clip(value, MAX_CELL)
     if unit == "percent":
@@ -109,6 +113,8 @@ def clip(text: str, length: int) -> str:
 def visible(text: str) -> str:
     """A text with every character that hides, reorders or cannot be encoded spelt out; tab and newline stay.
 
+    Of accents stacked on one letter the first three stay: more of them run over the lines around.
+
     Names come from the machine that is examined: a right-to-left override in an image name must not turn the line.
 
     >>> visible("exe.gpj\\u202etxt")
@@ -116,11 +122,11 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_visible(character) for character in text)
-
-
-def _visible(character: str) -> str:
-    if character in "\n\t":
-        return character
-    hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-    return f"[U+{ord(character):04X}]" if hidden else character
+    shown = []
+    accents = 0
+    for character in text:
+        category = unicodedata.category(character)
+        accents = accents + 1 if category in ("Mn", "Me") else 0
+        hidden = category in _HIDDEN and character not in "\n\t"
+        shown.append(f"[U+{ord(character):04X}]" if hidden or accents > _MAX_ACCENTS else character)
+    return "".join(shown)

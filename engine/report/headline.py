@@ -52,7 +52,7 @@ def who(part: VerdictPart) -> str | None:
     """The name of a holder or culprit, with the process id unless the name says it."""
     if part.name is None or part.pid is None or str(part.pid) in part.name:
         return part.name
-    return f"{part.name} (pid {part.pid})"
+    return load()("who", name=part.name, pid=part.pid)
 
 
 def _cause(diagnosis: Diagnosis, wording: Wording) -> str:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from .. import __version__
 from ..diagnosis import Confidence, Diagnosis, Finding, RuleOutcome, VerdictPart
 from ..facts import Case
-from . import chain, charts, figures, tables
-from .captures import Capture, captures
+from . import alternatives, chain, charts, drawing, figures, graph, room, tables
+from .captures import Capture, Script, captures, scripts
 from .chain import Chain, Step
 from .headline import casefile_words, sentence, who
+from .known import Issue, issues
 from .quality import QualityNote, limits, quality_notes
+from .signature import Signature, keywords, signature
 from .wording import Wording, load
 
 MAX_ACTIONS = 5
@@ -49,6 +51,8 @@ class RuleRow:
     status: str
     title: str
     why: str
+    origin: str | None
+    """The folder of own rules it is from; None for the shipped rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,11 @@ class Report:
     addressed: str
     ask: str
     actions: tuple[Action, ...]
-    charts: tuple[charts.Chart, ...]
+    charts: tuple[drawing.Chart, ...]
+    """All pictures; the first `charts.ON_PAGE_ONE` stand on page one."""
     chain: Chain
+    graph: graph.Graph | None
+    alternatives: tuple[alternatives.Alternative, ...]
     tables: tuple[tables.TableGroup, ...]
     environment: tuple[tuple[str, str], ...]
     normal: tuple[Step, ...]
@@ -77,17 +84,47 @@ class Report:
     quality: tuple[QualityNote, ...]
     limits: tuple[str, ...]
     captures: tuple[Capture, ...]
+    scripts: tuple[Script, ...]
+    issues: tuple[Issue, ...]
+    signature: Signature | None
+    keywords: tuple[str, ...]
     references: tuple[str, ...]
     handling: tuple[tuple[str, str], ...]
     counts: tuple[tuple[str, int], ...]
+    changes: tuple[str, ...]
+    """What of the rules and the knowledge is not as shipped."""
+
+    @property
+    def proof(self) -> tuple[drawing.Chart, ...]:
+        """The pictures of page one."""
+        return self.charts[: charts.ON_PAGE_ONE]
+
+    @property
+    def room(self) -> int:
+        """Characters a sentence of page one may have."""
+        texts = [text for part in self.parts for text in (part.name or "", part.text, ", ".join(part.others))]
+        texts += [self.sure, " ".join(self.doubts[:2]), *self.disprove[:1], f"{self.addressed} {self.ask}"]
+        texts += [" ".join([action.text, *action.commands]) for action in self.actions]
+        return room.sentence_limit(self.headline, texts, self.proof)
+
+    @property
+    def rows(self) -> dict[str, str]:
+        """Anchor of the row of a fact in the evidence tables, by the id of the fact."""
+        return {
+            row.fact: row.anchor
+            for group in self.tables
+            for table in group.tables
+            for row in reversed(table.rows)
+            if row.fact is not None
+        }
 
     def part(self, key: str) -> PartView:
         """A part of the verdict by name."""
         return next(part for part in self.parts if part.key == key)
 
 
-def build(diagnosis: Diagnosis) -> Report:
-    """The report of a diagnosis."""
+def build(diagnosis: Diagnosis, rows: int = tables.MAX_ROWS) -> Report:
+    """The report of a diagnosis. Evidence tables show at most `rows` rows, and those the verdict rests on."""
     wording = load()
     state = diagnosis.verdict.state
     steps = chain.build(diagnosis, wording)
@@ -111,7 +148,9 @@ def build(diagnosis: Diagnosis) -> Report:
         actions=_actions(diagnosis, wanted, wording),
         charts=charts.build(diagnosis, wording),
         chain=steps,
-        tables=tables.build(diagnosis, wording),
+        graph=graph.build(diagnosis, steps, wording),
+        alternatives=alternatives.build(diagnosis, steps, wording),
+        tables=tables.build(diagnosis, wording, steps.uses, rows),
         environment=_environment(diagnosis.case, wording),
         normal=chain.of_part(diagnosis, "normal", wording),
         passed=_rules(outcomes, "passed"),
@@ -119,11 +158,16 @@ def build(diagnosis: Diagnosis) -> Report:
         quality=tuple(quality_notes(diagnosis, wording)),
         limits=tuple(limits(diagnosis, wording)),
         captures=wanted,
+        scripts=scripts(wanted, wording),
+        issues=issues(diagnosis, steps, wording),
+        signature=signature(diagnosis, wording),
+        keywords=keywords(diagnosis),
         references=tuple(dict.fromkeys(link for finding in diagnosis.findings for link in finding.references)),
         handling=_handling(diagnosis, wording),
         counts=tuple(
             (wording(f"outcome.{name}"), sum(outcome.outcome == name for outcome in outcomes)) for name in OUTCOMES
         ),
+        changes=diagnosis.rulebook.changes,
     )
 
 
@@ -136,7 +180,7 @@ def _part(key: str, diagnosis: Diagnosis, steps: Chain, wording: Wording) -> Par
         known = state if key != "resource" or measured else "other"
         keys = (f"part.{key}.unknown.{known}", f"part.{key}.unknown.{'measured' if measured else 'other'}")
         text = wording.first(*keys)
-        return PartView(key, label, None, "", text, Confidence.UNKNOWN.word, 0, part.others, None)
+        return PartView(key, label, None, "", text, wording("word.confidence.unknown"), 0, part.others, None)
     finding = part.finding
     return PartView(
         key,
@@ -144,7 +188,7 @@ def _part(key: str, diagnosis: Diagnosis, steps: Chain, wording: Wording) -> Par
         who(part) if key in ("holder", "culprit") else part.name,
         _detail(key, diagnosis, wording),
         finding.text if finding else "",
-        part.confidence.word,
+        wording(f"word.confidence.{part.confidence.word}"),
         int(part.confidence),
         part.others,
         steps.numbers.get(finding.fact.id) if finding else None,
@@ -188,7 +232,14 @@ def _addressed(diagnosis: Diagnosis, wording: Wording) -> str:
         names = {(module.text(field) or "").lower() for field in ("name", "file")} - {""}
         company = module.text("company") or module.text("vendor")
         if company and names & {file, file.rpartition(".")[0]}:
-            return wording("addressed.company", company=company, name=culprit, version=module.text("version"))
+            return wording(
+                "addressed.company",
+                company=company,
+                name=culprit,
+                version=module.text("version"),
+                report_to=module.text("report_to"),
+                asks=module.text("asks"),
+            )
     return wording("addressed.maker", name=culprit)
 
 
@@ -267,6 +318,7 @@ def _environment(case: Case, wording: Wording) -> tuple[tuple[str, str], ...]:
 
 def _handling(diagnosis: Diagnosis, wording: Wording) -> tuple[tuple[str, str], ...]:
     file, book = diagnosis.case.casefile, diagnosis.rulebook
+    redaction = diagnosis.case.redaction
     values = {
         "casefile": figures.clip(file.name, figures.MAX_CELL),
         "kind": wording(f"casefile.{file.kind}"),
@@ -275,14 +327,16 @@ def _handling(diagnosis: Diagnosis, wording: Wording) -> tuple[tuple[str, str], 
         "tool": f"dumptriage {__version__}",
         "rules": wording("handling.rulebook", rules=book.rules, sha256=book.sha256),
         "facts": wording("handling.facts_count", count=len(diagnosis.case.facts)),
-        "privacy": wording("handling.privacy_text"),
+        "privacy": wording.first(f"handling.redacted.{redaction}", "handling.redacted.other")
+        if redaction is not None
+        else wording("handling.privacy_text"),
     }
     return tuple((wording(f"handling.{name}"), value) for name, value in values.items())
 
 
 def _rules(outcomes: tuple[RuleOutcome, ...], outcome: str) -> tuple[RuleRow, ...]:
     return tuple(
-        RuleRow(f"{each.rule}@{each.version}", each.status, each.title, each.why)
+        RuleRow(f"{each.rule}@{each.version}", each.status, each.title, each.why, each.origin)
         for each in outcomes
         if each.outcome == outcome
     )

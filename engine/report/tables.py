@@ -1,6 +1,6 @@
 """The evidence tables: which facts they show, in which columns and order."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..diagnosis import Diagnosis
@@ -36,10 +36,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The cells of a row; `marked` where the verdict speaks of it."""
+    """The cells of a row; `marked` where the verdict speaks of it.
+
+    `values` are what numeric cells are sorted by, None where unknown. `anchor` is the target of links to the row,
+    `fact` the id of its fact, `steps` are the numbers of the steps of the chain that rest on it.
+    """
 
     cells: tuple[str, ...]
     marked: bool
+    values: tuple[float | None, ...] = ()
+    anchor: str = ""
+    fact: str | None = None
+    steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,11 @@ class Table:
         """Set in smaller type because it has many columns."""
         return len(self.columns) > 9
 
+    @property
+    def used(self) -> bool:
+        """Whether a step of the chain rests on one of its rows."""
+        return any(row.steps for row in self.rows)
+
 
 @dataclass(frozen=True, slots=True)
 class TableGroup:
@@ -70,8 +83,13 @@ class TableGroup:
     tables: tuple[Table, ...]
 
 
-def build(diagnosis: Diagnosis, wording: Wording) -> tuple[TableGroup, ...]:
-    """All tables that have rows, by group."""
+def build(
+    diagnosis: Diagnosis, wording: Wording, uses: Mapping[str, tuple[int, ...]], rows: int = MAX_ROWS
+) -> tuple[TableGroup, ...]:
+    """All tables that have rows, by group, with at most `rows` rows each and those of special interest.
+
+    `uses` are the numbers of the steps of the chain that rest on a fact, by its id.
+    """
     case = diagnosis.case
     kind, holder = diagnosis.verdict.kind, diagnosis.verdict.holder
     tags = set(kind.tags)
@@ -89,7 +107,7 @@ def build(diagnosis: Diagnosis, wording: Wording) -> tuple[TableGroup, ...]:
         order: Callable[[Fact], object] | None = None,
         marked: Callable[[Fact], bool] = lambda fact: False,
     ) -> Table | None:
-        return _table(key, list(facts), columns.split(), order, marked, wording)
+        return _table(key, list(facts), columns.split(), order, marked, wording, uses, rows)
 
     handles = [fact for fact in case.of("handles") if fact.text("type") != "*"]
     own = [fact for fact in handles if by_pid(fact)]
@@ -101,7 +119,7 @@ def build(diagnosis: Diagnosis, wording: Wording) -> tuple[TableGroup, ...]:
                 case.of("pool"),
                 "type used_bytes max_bytes limit percent_of_max percent_of_ram percent_of_commit_limit",
             ),
-            _memory(case.one("memory"), wording),
+            _memory(case.one("memory"), wording, uses),
             make(
                 "tag",
                 case.of("tag"),
@@ -228,24 +246,44 @@ def _table(
     order: Callable[[Fact], object] | None,
     marked: Callable[[Fact], bool],
     wording: Wording,
+    uses: Mapping[str, tuple[int, ...]],
+    rows: int,
 ) -> Table | None:
     if not facts:
         return None
     if order is not None:
         facts.sort(key=order)  # type: ignore[arg-type]
     known = [name for name in names if any(fact.get(name) is not None for fact in facts)]
-    # Rows the verdict speaks of are shown wherever they stand in the order.
-    shown = facts[:MAX_ROWS] + [fact for fact in facts[MAX_ROWS:] if marked(fact)][:MAX_ROWS]
-    return _sized(
-        Table(
-            key,
-            wording(f"table.{key}.title", count=len(facts)),
-            wording(f"table.{key}.note") if f"table.{key}.note" in wording else "",
-            tuple(_column(facts[0].kind, name, wording) for name in known),
-            tuple(Row(tuple(figures.field_text(fact, name) for name in known), marked(fact)) for fact in shown),
-            len(facts) - len(shown),
-        )
+    # Rows the verdict speaks of or a step rests on are shown wherever they stand in the order.
+    shown = facts[:rows] + [fact for fact in facts[rows:] if marked(fact) or fact.id in uses][:MAX_ROWS]
+    table = Table(
+        key,
+        wording(f"table.{key}.title", count=len(facts)),
+        wording(f"table.{key}.note") if f"table.{key}.note" in wording else "",
+        tuple(_column(facts[0].kind, name, wording) for name in known),
+        tuple(
+            Row(
+                tuple(figures.field_text(fact, name) for name in known),
+                marked(fact),
+                tuple(_value(fact, name) for name in known),
+                f"row-{key}-{number}",
+                fact.id,
+                uses.get(fact.id, ()),
+            )
+            for number, fact in enumerate(shown, 1)
+        ),
+        len(facts) - len(shown),
     )
+    return _sized(_with_steps(table, wording) if table.used else table)
+
+
+def _with_steps(table: Table, wording: Wording) -> Table:
+    """The table with a last column that names the steps of the chain that rest on each row."""
+    rows = (
+        replace(row, cells=(*row.cells, ", ".join(map(str, row.steps))), values=(*row.values, None))
+        for row in table.rows
+    )
+    return replace(table, columns=(*table.columns, Column(wording("column.steps"), False, False)), rows=tuple(rows))
 
 
 def _sized(table: Table) -> Table:
@@ -292,21 +330,31 @@ def _column(kind: str, name: str, wording: Wording) -> Column:
     return Column(label(name, wording), numeric, mono)
 
 
-def _memory(memory: Fact | None, wording: Wording) -> Table | None:
+def _value(fact: Fact, name: str) -> float | None:
+    """What a cell is sorted by, where it is a number."""
+    value = fact.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _memory(memory: Fact | None, wording: Wording, uses: Mapping[str, tuple[int, ...]]) -> Table | None:
     """Memory as one row a counter: a machine has one memory fact with many fields."""
     if memory is None:
         return None
     fields = KINDS["memory"].fields
     rows = []
-    for name in (name for name in fields if name in memory.fields):
+    for number, name in enumerate((name for name in fields if name in memory.fields), 1):
         unit = fields[name].unit
         value = memory.number(name) or 0.0
         size = figures.size(value) if unit == "bytes" else ""
         text = fields[name].doc.removesuffix(" (derived)")
-        rows.append(Row((text[:1].upper() + text[1:], figures.field_text(memory, name), size), False))
+        cells = (text[:1].upper() + text[1:], figures.field_text(memory, name), size)
+        value_of = _value(memory, name)
+        # A machine has one memory fact: links to it lead to its first row.
+        own = (memory.id, uses.get(memory.id, ())) if number == 1 else (None, ())
+        rows.append(Row(cells, False, (None, value_of, value_of if size else None), f"row-memory-{number}", *own))
     columns = tuple(
         Column(wording(f"column.memory_{name}"), numeric, False)
         for name, numeric in (("counter", False), ("value", True), ("size", True))
     )
     table = Table("memory", wording("table.memory.title"), wording("table.memory.note"), columns, tuple(rows), 0)
-    return _sized(table)
+    return _sized(_with_steps(table, wording) if table.used else table)

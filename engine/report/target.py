@@ -6,9 +6,9 @@ from typing import Literal
 
 from ..errors import OutputError, UsageError
 
-Format = Literal["html", "pdf", "json"]
+Format = Literal["html", "pdf", "json", "zip"]
 
-ENDINGS: dict[str, Format] = {".html": "html", ".htm": "html", ".pdf": "pdf", ".json": "json"}
+ENDINGS: dict[str, Format] = {".html": "html", ".htm": "html", ".pdf": "pdf", ".json": "json", ".zip": "zip"}
 
 
 def check_target(path: Path) -> Format:
@@ -20,6 +20,12 @@ def check_target(path: Path) -> Format:
     if form is None:
         known = ", ".join(ENDINGS)
         raise UsageError(f"{path}: a report ends in one of {known}; give the file one of these endings")
+    check_place(path)
+    return form
+
+
+def check_place(path: Path) -> None:
+    """Make sure that a file can be written there. Raises OutputError."""
     target = path.resolve()
     folder = target.parent
     if not folder.is_dir():
@@ -28,11 +34,13 @@ def check_target(path: Path) -> Format:
         raise OutputError(f"{path}: is not a regular file and would be replaced; choose another name")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: the folder {folder} is not writable; choose another")
-    return form
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file by way of a temporary one beside it; on failure an older file stays as it was."""
+def write_atomically(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write a file by way of a temporary one beside it; on failure an older file stays as it was.
+
+    A `private` file is for its owner alone.
+    """
     import tempfile
 
     target = path.resolve()
@@ -44,10 +52,11 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(_permissions())
+        if not private:
+            temporary.chmod(_permissions())
         temporary.replace(target)
     except OSError as error:
-        raise OutputError(f"{path}: the report cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"{path}: the file cannot be written: {error.strerror or error}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

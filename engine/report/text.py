@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 MAX_STEPS = 10
 MAX_NOTES = 4
 MAX_NAME = 60
+MAX_OTHERS = 3
+"""Other candidates named beside the best of a part."""
 MAX_LINES = 5
 """Lines one sentence may take; hostile names are long."""
 WIDEST = 100
@@ -49,6 +51,9 @@ def summary_lines(report: Report, width: int) -> list[tuple[str, bool]]:
     lines.append(("", False))
     for part in report.parts:
         add(_part(part, report), f"{part.label:<10}", " " * 10)
+        if part.others:
+            names = ", ".join(figures.clip(name, MAX_NAME) for name in part.others[:MAX_OTHERS])
+            add(f"{wording('part.others')}: {names}", " " * 10, " " * 10)
     section(wording("text.why"), [(f"{step.number}.", step.text) for step in report.chain.steps[:MAX_STEPS]])
     section(
         wording("text.next"), [("-", " ".join([action.text, ", ".join(action.commands)])) for action in report.actions]
@@ -56,6 +61,8 @@ def summary_lines(report: Report, width: int) -> list[tuple[str, bool]]:
     section(wording("text.quality"), _notes(report, wording))
     lines.append(("", False))
     add(wording("text.rules", counts=", ".join(f"{number} {name}" for name, number in report.counts)))
+    if report.changes:
+        add(wording("text.changes", count=len(report.changes), first=report.changes[0]))
     add(wording("text.more"))
     return lines
 

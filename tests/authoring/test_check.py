@@ -10,9 +10,10 @@ from dumptriage.authoring import sarif, shown
 from dumptriage.authoring.check import Checked, check
 from dumptriage.cli_rules import rules_app
 from dumptriage.errors import UsageError
-from dumptriage.mistakes import CODES
+from dumptriage.mistakes import CODES, closest
 from dumptriage.settings import Settings
 
+PARTS = ("quality", "resource", "step", "kind", "holder", "culprit", "known", "normal", "next")
 HEAD = "pack: P\nrules:\n"
 THEN = "{finding: step.own, severity: info, confidence: high, say: found}"
 
@@ -21,7 +22,7 @@ def rule(when: str, then: str = THEN, name: str = "own.rule", more: str = "") ->
     """A rule of seven lines whose `when` stands in the fifth."""
     extra = f"    {more}\n" if more else ""
     return (
-        f"  - id: {name}\n    title: A title\n    status: test\n    version: 1\n    when: [{when}]\n    then: {then}\n"
+        f"  - id: {name}\n    title: A title\n    status: experimental\n    version: 1\n    when: [{when}]\n    then: {then}\n"
         + extra
     )
 
@@ -54,6 +55,13 @@ def told(found: Checked) -> list[str]:
         ("{finding f: {name: kind.no-such-thing}}", "7:13 unknown-finding"),
         ("{finding f: {part: culprt}}", "7:31 unknown-word"),
         ("{tag t: {quality: exakt}}", "7:30 unknown-word"),
+        ("{tag t: {pool: nonpagd}}", "7:27 unknown-word"),
+        ("{tag t: {pool: [paged, nonpagd]}}", "7:35 unknown-word"),
+        ('{tag t: {pool: "!= nonpagd"}}', "7:27 unknown-word"),
+        ("{process p: {role: guest}}", "7:31 unknown-word"),
+        ("{tag t: {tag: CoFlt}}", "7:26 bad-value"),
+        ('{tag t: {tag: ["Thre", "CoFlt"]}}', "7:35 bad-value"),
+        ('{tag t: {tag: "!= CoFlt"}}', "7:26 bad-value"),
         ("{tag t: {tag: A, tag: B}}", "7:29 duplicate"),
         ("{tag t: {}}, {tag t: {}}", "7:26 duplicate"),
         ("[]", "7:12 structure"),
@@ -61,6 +69,41 @@ def told(found: Checked) -> list[str]:
 )
 def test_mistake_of_a_pattern(tmp_path: Path, when: str, expected: str) -> None:
     assert told(checked(tmp_path, p=HEAD + rule(when))) == [f"p.yaml:{expected}"]
+
+
+def test_status_test_without_a_test_is_a_warning(tmp_path: Path) -> None:
+    text = HEAD + rule("{tag t: {}}").replace("experimental", "test")
+    found = checked(tmp_path, p=text)
+    assert told(found) == ["p.yaml:5:13 no-test"]
+    assert found.errors == 0
+    tested = "tests: [{facts: [tag t: {tag: Abcd, pool: paged}], fires: true}]"
+    assert told(checked(tmp_path, p=HEAD + rule("{tag t: {}}", more=tested).replace("experimental", "test"))) == []
+
+
+@pytest.mark.parametrize("value", [">= 100 MB", "@tag.bytes.worth"])
+def test_what_begins_with_an_operator_must_be_quoted(tmp_path: Path, value: str) -> None:
+    text = HEAD + rule("{tag t: {}}").replace("[{tag t: {}}]", f"\n      - tag t:\n          bytes: {value}")
+    (mistake,) = checked(tmp_path, p=text).mistakes
+    assert (mistake.code, "quote what begins with an operator or @" in mistake.what) == ("yaml", True)
+
+
+def test_a_misspelt_unknown(tmp_path: Path) -> None:
+    (mistake,) = checked(tmp_path, p=HEAD + rule("{tag t: {owner: is unkown}}")).mistakes
+    assert mistake.what == 'bad condition "is unkown"; the nearest is "is unknown"'
+
+
+@pytest.mark.parametrize(
+    ("word", "valid", "near"),
+    [
+        ("guilty", PARTS, None),
+        ("culprt", PARTS, "culprit"),
+        ("tga", ("tag", "gap", "stack"), "tag"),
+        ("hihg", ("high", "huge"), "high"),
+        ("nonpagd", ("nonpaged", "paged"), "nonpaged"),
+    ],
+)
+def test_the_nearest_name_is_what_a_slip_of_the_hand_makes(word: str, valid: tuple[str, ...], near: str | None) -> None:
+    assert closest(word, valid) == near
 
 
 @pytest.mark.parametrize(

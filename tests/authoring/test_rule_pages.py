@@ -66,22 +66,70 @@ def test_a_rule_in_words(own: Book, tmp_path: Path) -> None:
         "used_bytes is at least 2 times t.bytes",
         "finding, of which name is kind.b and confidence is at least medium and tag is t.tag",
         "the one with the largest t.bytes",
-        "It says <t.bytes> <i>",
+        "It says [<t.bytes>] <i>",
         "@tag.share.suspect: 30 %, share of its pool",
-        "Builds on - own.b: B",
+        "Silenced by - own.b: B",
         "Built upon by - own.a: A",
         "Tests - fires on ./x.log",
     ):
         assert part in page
+    assert "Builds on" not in page
+    silencing = to_page(own.rule("own.b"), own).partition("\nSilences\n")[2]
+    assert "- own.rule: Own <b>rule</b>" in silencing
 
 
 def test_unknown_rule(book: Book) -> None:
-    with pytest.raises(UsageError, match=r'no rule "tags\.dominate-pool"; the nearest is "tags\.dominates-pool"'):
+    with pytest.raises(UsageError, match=r'no finding "tags\.dominate-pool"; the nearest is "tags\.dominates-pool"'):
         book.rule("tags.dominate-pool")
 
 
-def test_sentence_leaves_values_open() -> None:
-    assert sentence("{% if t.x %}A {{ t.x | n }},{% endif %}\n {{ share(a.b, c.d) }}") == "A <t.x>, <share(a.b, c.d)>"
+@pytest.mark.parametrize(
+    ("source", "read"),
+    [
+        ("{% if t.x %}A {{ t.x | n }},{% endif %}\n {{ share(a.b, c.d) }}", "[A <t.x>,] <share(a.b, c.d)>"),
+        ("{{ d.count | n }} {{ 'has' if d.count == 1 else 'have' }} ended", "<d.count> has/have ended"),
+        ("{% if d.x is defined %}ended{% else %}of them{% endif %} now", "[ended | of them] now"),
+        ("so{% if a.x %} much{% elif a.y %} many{% endif %} more", "so [much | many] more"),
+        ("{% if a.x %}A{% if a.y %} B{% endif %}{% endif %}.", "[A [B]]."),
+        ("{%- if a.x %} over{% endif %}\n {%- if a.y -%}\n under {% endif %}", "[over][under]"),
+        ("handle{{ 's' if h.count != 1 }}", "handle[s]"),
+        ("the {{ 'process is' if a.n == 1 else 'processes are' }} gone", "the [process is | processes are] gone"),
+        ("{{ (t.a if t.a is defined else t.b) | n }} of {{ 100 * t.a / t.b }}", "<t.a>/<t.b> of <100 * t.a / t.b>"),
+        ("!poolused {{ '8' if t.p == 's' else '4' if t.p == 'p' else '2' }}{# x #}", "!poolused 8/4/2"),
+        ("{{ {'a': 'x', 'b': 'y'}[r.name] }} < {{ a.b ~ 'c' }}", "x/y < <a.b>c"),
+        ("{{ {'a': 'x y'}.get(r.name, 'z') }} {{ '%04x' | format(p.pid) }}", "[x y | z] <p.pid>"),
+        ("{% for x in t.tags %}{{ x }} {% endfor %}{{ t.a is defined }}", "[<x>] <t.a>"),
+    ],
+)
+def test_sentence_leaves_values_open(source: str, read: str) -> None:
+    assert sentence(source) == read
+
+
+def test_sentences_of_all_rules_can_be_read(book: Book) -> None:
+    for rule in book.rules:
+        then = rule.then
+        for one in (then.say, then.disprove, then.label, *then.next):
+            shown_as = sentence(one.source) if one else ""
+            assert not re.search(r"[{}]|<>|\[]|%\d", shown_as), rule.id
+
+
+def test_show_of_a_finding_lists_the_rules_that_draw_it(book: Book) -> None:
+    run = CliRunner().invoke(rules_app, ["show", "holder.process"])
+    makers = book.makers("holder.process")
+    assert run.exit_code == 0 and len(makers) > 1
+    assert f"holder.process is a finding; {len(makers)} rules may draw it" in run.output
+    assert all(f"  {rule.id} " in run.output for rule in makers)
+
+
+def test_list_of_an_unknown_pack_names_the_nearest() -> None:
+    run = CliRunner().invoke(rules_app, ["list", "--pack", "Culprit causes"])
+    assert isinstance(run.exception, UsageError)
+    assert 'no pack with "Culprit causes" in its name; the nearest is "Culprits"' in str(run.exception)
+
+
+def test_long_titles_of_the_list_have_the_line(book: Book) -> None:
+    run = CliRunner().invoke(rules_app, ["list"])
+    assert all(rule.title in run.output for rule in book.rules if len(rule.title) <= 76)
 
 
 def test_list_fits_eighty_columns_and_filters(book: Book) -> None:
@@ -126,8 +174,10 @@ def test_rule_book_page(own: Book) -> None:
 
 
 def test_doc_writes_html_only(tmp_path: Path) -> None:
-    run = CliRunner().invoke(rules_app, ["doc", str(tmp_path / "book.pdf")])
-    assert isinstance(run.exception, UsageError)
+    for name in ("book.pdf", "book.doc", "book"):
+        run = CliRunner().invoke(rules_app, ["doc", str(tmp_path / name)])
+        assert isinstance(run.exception, UsageError)
+        assert str(run.exception).endswith("the rule book is an HTML page; give the file the ending .html")
     run = CliRunner().invoke(rules_app, ["doc", str(tmp_path / "book.html")])
     assert run.exit_code == 0 and (tmp_path / "book.html").read_text().startswith("<!DOCTYPE html>")
 
@@ -137,7 +187,7 @@ def passes(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     assert shown.to_text(check([path], Settings())) == "1 file checked: no mistakes\n"
     run = CliRunner().invoke(rules_app, ["test", str(path)])
-    assert run.exit_code == 0 and re.search(r"^[1-9]\d* tests of 1 rule", run.output, re.MULTILINE), run.output
+    assert run.exit_code == 0 and re.search(r"^[1-9]\d* tests of [12] rule", run.output, re.MULTILINE), run.output
 
 
 @pytest.mark.parametrize("tag", ["Xyz1", "Thre", "Key", "AB", 'a"\\c', "Wi-F", "{{t}", "NpFi"])

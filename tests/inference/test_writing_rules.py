@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs/writing-rules.md"
 
 def example() -> str:
     found = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    return next(block for block in found if block.startswith("pack: Handles"))
+    return str(next(block for block in found if block.startswith("pack: Handles")))
 
 
 def test_the_example_of_the_page_fires() -> None:

@@ -8,7 +8,7 @@ from dumptriage.report.wording import load
 
 
 def table(name: str, key: str) -> tables.Table:
-    groups = tables.build(report_cases.ALL[name](), load())
+    groups = tables.build(report_cases.ALL[name](), load(), {})
     return next(table for group in groups for table in group.tables if table.key == key)
 
 
@@ -31,7 +31,7 @@ def test_handles_of_the_holder_add_up() -> None:
 
 @pytest.mark.parametrize("name", report_cases.ALL)
 def test_columns_share_the_whole_width(name: str) -> None:
-    for group in tables.build(report_cases.ALL[name](), load()):
+    for group in tables.build(report_cases.ALL[name](), load(), {}):
         for each in group.tables:
             assert sum(column.percent for column in each.columns) == pytest.approx(100, abs=0.2)
             assert 40 <= each.percent <= 100

@@ -31,6 +31,20 @@ def test_leak() -> None:
     assert lines.index("Why") < lines.index("What to do next") < lines.index("Quality of the evidence")
 
 
+def test_other_candidates_stand_below_the_best() -> None:
+    from dataclasses import replace
+
+    diagnosis = report_cases.leak()
+    kind = replace(diagnosis.verdict.kind, others=tuple(f"leak {number}" for number in range(9)))
+    console = Console(file=io.StringIO(), width=80)
+    report.summary(replace(diagnosis, verdict=replace(diagnosis.verdict, kind=kind)), console)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    (below,) = [line for line in lines if "leak 0" in line]
+    assert below == "          Other candidates: leak 0, leak 1, leak 2"
+    assert lines[lines.index(below) - 1].startswith("Kind ")
+
+
 def test_no_control_character_reaches_the_terminal() -> None:
     text = "\n".join(printed("hostile"))
     assert not set(text) & set("\x1b\x07\x00\u202e")
