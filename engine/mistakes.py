@@ -125,15 +125,16 @@ class Mistakes:
 def closest(word: str, valid: Iterable[str]) -> str | None:
     """The valid name nearest to a word, or None where none is near.
 
-    Near is what one or two slips of the hand make of a name, or a name that has most of its letters in common.
+    Near is a name of which one or two slips of the hand make the word, that begins with it, or that has most of its
+    letters.
     """
     names = list(valid)
     slips = {name: _slips(word.casefold(), name.casefold()) for name in names}
-    allowed = min(2, max(1, len(word) // 3))
-    near = [name for name in names if slips[name] <= allowed]
+    near = [name for name in names if slips[name] <= min(2, len(word) // 3)]
     if near:
         return min(near, key=lambda name: (slips[name], -SequenceMatcher(None, word, name).ratio()))
-    return next(iter(get_close_matches(word, names, n=1, cutoff=0.7)), None)
+    longer = [name for name in names if len(word) > 2 and name.startswith(word)]
+    return min(longer, key=len) if longer else next(iter(get_close_matches(word, names, n=1, cutoff=0.7)), None)
 
 
 def _slips(one: str, two: str) -> int:

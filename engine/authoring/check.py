@@ -131,11 +131,11 @@ def _check_authoring(parsed: Iterable[ParsedFile], mistakes: Mistakes) -> None:
             if stable and not any(named.fires for named in tests[identity.place].casefiles):
                 what = 'a stable rule needs a casefile it fires on: give it "fires_on" in its tests, or status: test'
                 mistakes.add(status.place if status else identity.place, what, "no-proof")
-            given = tests[identity.place]
-            if isinstance(status, Scalar) and status.text == "test" and not (given.inline or given.casefiles):
-                if rule.get("tests") is None:  # tests that could not be read are mistakes of their own
-                    what = 'status "test" without a test; give the rule "tests", or status: experimental'
-                    mistakes.add(status.place, what, "no-test", "warning")
+            given = rule.get("tests")  # tests that could not be read are mistakes of their own
+            untested = given is None or (isinstance(given, List) and not given.items)
+            if isinstance(status, Scalar) and status.text == "test" and untested:
+                what = 'status "test" without a test; give the rule "tests", or status: experimental'
+                mistakes.add(status.place, what, "no-test", "warning")
     for one in parsed:
         if one.role == "ledger":
             read_ledger(one.root, mistakes, ids)

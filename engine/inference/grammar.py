@@ -80,11 +80,12 @@ class Conditions:
                 node.place, f'"{field.name}" has no value; write "is unknown" for a missing field', "bad-condition"
             )
             return []
-        if (word := re.fullmatch(r"is\s+(\w+)", text)) and word[1] not in ("known", "unknown"):
-            if (near := closest(word[1], ("known", "unknown"))) is not None:
-                what = f'bad condition "{text}"; the nearest is "is {near}"'
-                self._mistakes.add(node.place, what, "bad-condition", nearest=f"is {near}")
-                return []
+        word = re.fullmatch(r"is\s+(\w+)", text)
+        near = closest(word[1], ("known", "unknown")) if word else None
+        if word and near and word[1] != near:
+            what = f'bad condition "{text}"; the nearest is "is {near}"'
+            self._mistakes.add(node.place, what, "bad-condition", nearest=f"is {near}")
+            return []
         if not _is_condition(text):
             # The raw text: blanks belong to a tag.
             value = self._constant(field, node.place, node.text if field.type == "text" else text)
@@ -204,7 +205,7 @@ class Conditions:
                 self._mistakes.unknown(place, field.name, text, field.values, "unknown-word")
                 return None
             if field.name in TAG_FIELDS and len(text) > 4:
-                what = f'"{text}" is no pool tag: it has {len(text)} characters, a tag has four'
+                what = f'"{text}" is no pool tag: four characters, not {len(text)}'
                 self._mistakes.add(place, what)
                 return None
             return text.ljust(4) if field.name in TAG_FIELDS and len(text) < 4 else text

@@ -22,8 +22,8 @@ def rule(when: str, then: str = THEN, name: str = "own.rule", more: str = "") ->
     """A rule of seven lines whose `when` stands in the fifth."""
     extra = f"    {more}\n" if more else ""
     return (
-        f"  - id: {name}\n    title: A title\n    status: experimental\n    version: 1\n    when: [{when}]\n    then: {then}\n"
-        + extra
+        f"  - id: {name}\n    title: A title\n    status: experimental\n    version: 1\n"
+        f"    when: [{when}]\n    then: {then}\n" + extra
     )
 
 
@@ -208,7 +208,7 @@ def test_mistakes_across_rules_and_files(tmp_path: Path) -> None:
 
 
 def test_stable_needs_a_casefile_it_fires_on(tmp_path: Path) -> None:
-    stable = HEAD + rule("{tag t: {}}").replace("status: test", "status: stable")
+    stable = HEAD + rule("{tag t: {}}").replace("experimental", "stable")
     assert told(checked(tmp_path, p=stable)) == ["p.yaml:5:13 no-proof"]
     assert told(checked(tmp_path, p=stable + "    tests: [{fires_on: ./a.log}]\n")) == []
     assert told(checked(tmp_path, p=stable + "    tests: [{silent_on: healthy}]\n")) == ["p.yaml:5:13 no-proof"]

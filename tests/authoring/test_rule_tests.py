@@ -134,7 +134,7 @@ rules:
         ("[tag t: {share_of_pool: 30}]", 'unit of "30" does not fit share_of_pool; expected a number with %'),
         ("[tag t: {outstanding: 1.5}]", '"1.5" is no whole number, which outstanding takes'),
         ('[tag t: {outstanding: ">= 5"}]', '">= 5" is a condition; a fact has values, as in outstanding: 5'),
-        ("[tag t: {tag: Thread}]", '"Thread" is no pool tag: four characters'),
+        ("[tag t: {tag: Thread}]", '"Thread" is no pool tag: four characters, not 6'),
         ("[process p: {address: 0x8}]", '"0x8" is no address: lower-case hex without 0x, at least eight digits'),
         ("[finding f: {part: kind, name: kind.x}]", '"part" comes from the name of the finding; leave it out'),
         ("[finding f: {name: knid.x}]", 'a finding needs a name with its part first; the nearest is "kind"'),

@@ -172,6 +172,13 @@ def test_more_names_than_can_be_looked_for_are_refused() -> None:
         redacted("\n".join(rf"C:\Users\u{number}\x" for number in range(MAX_NAMES + 1)))
 
 
+@pytest.mark.parametrize(
+    "piece", ["\\", "\\Users\\", "a ", "a b\\", "a@", "A\\b ", "user: ", "0 ", "a.exe ", "\\\\a", "(", "1.", "- "]
+)
+def test_hostile_texts_end(piece: str) -> None:
+    redacted("C:\\" + piece * (60_000 // len(piece)) + r" C:\Users\Margarete.Roe\x", "addresses")
+
+
 def test_an_unknown_level_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="names, paths, images, addresses"):
         level_of("all")
