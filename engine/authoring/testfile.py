@@ -25,11 +25,10 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from ..diagnosis import Confidence, Part, Severity
-from ..facts import KINDS, Fact, Quality, Value
+from ..facts import KINDS, Fact, Value
 from ..facts.fact import fact_id
 from ..inference.conditions import Compare
 from ..inference.grammar import Conditions, field_of
-from ..inference.rows import TAG_FIELDS
 from ..mistakes import Mistakes, Place, nearest
 from ..yamlfile import Mapping, Node, Scalar, Sequence
 
@@ -306,10 +305,6 @@ class _Reader:
             self._note(node.place, f'"{node.text}" is no whole number, which {name} takes')
         if field.type == "address" and not _ADDRESS.fullmatch(str(value)):
             self._note(node.place, f'"{value}" is no address: lower-case hex without 0x, at least eight digits')
-        if name in TAG_FIELDS and len(str(value)) != 4:
-            self._note(node.place, f'"{value}" is no pool tag: four characters')
-        if name == "quality" and value not in get_args(Quality):
-            self._mistakes.unknown(node.place, "quality", str(value), get_args(Quality))
         return value
 
     def _complete_finding(self, place: Place, values: dict[str, Value]) -> None:

@@ -39,7 +39,7 @@ FLOATS = [5.0, 0.0, 1.0, 2.0, 3.5, 1e-05, 87.6, 1e16, 1e22, 1e-300, 1000.0, 0.1,
 # Fields of each kind by type, a part of the vocabulary large enough for every form of condition.
 SCHEMA: dict[str, dict[str, str]] = {
     "tag": {
-        "tag": "tag", "pool": "text", "outstanding": "int", "frees": "int", "bytes_each": "float",
+        "tag": "tag", "pool": "pool", "outstanding": "int", "frees": "int", "bytes_each": "float",
         "times_next": "float", "object_type": "text", "known": "bool", "rank_bytes": "int",
     },
     "handles": {
@@ -55,10 +55,10 @@ SCHEMA: dict[str, dict[str, str]] = {
         "owner_address": "address", "owner_image": "text",
     },
 }  # fmt: skip
-FAMILY = {"tag": "text", "address": "text", "number": "int"}
+FAMILY = {"tag": "text", "pool": "text", "address": "text", "number": "int"}
 VALUES: dict[str, list[Any]] = {
     "tag": TAGS, "text": TEXTS, "address": ADDRESSES, "int": INTS, "number": [5, 4, 8, 2280, 0], "float": FLOATS,
-    "bool": [True, False],
+    "bool": [True, False], "pool": ["nonpaged", "paged", "session"],
 }  # fmt: skip
 ORDER = ["<", "<=", ">", ">="]
 
