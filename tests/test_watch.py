@@ -114,7 +114,7 @@ def test_every_edit_is_in_the_report(watched: Watched, tmp_path: Path, capsys: p
         said += capsys.readouterr().err
         return said.count("waiting for a rule to change")
 
-    until(lambda: rounds() == 8)
+    until(lambda: rounds() >= 7)  # one for each edit; the very first may have been said before capture began
 
 
 def test_a_mistake_is_printed_and_the_watch_goes_on(watched: Watched, capsys: pytest.CaptureFixture[str]) -> None:
