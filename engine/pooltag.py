@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from .errors import RulebookError
+from . import userfile
 from .knowledge import TagList
 
 POOLTAG, LOCALTAG = "pooltag.txt", "localtag.txt"
@@ -55,14 +55,7 @@ def is_list(data: bytes) -> bool:
 
 def read(file: Path) -> bytes:
     """The bytes of a list. Raises RulebookError where it cannot be read or is too large to be one."""
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_SIZE + 1)
-    except OSError as error:
-        raise RulebookError(f"{file}: cannot be read: {error.strerror}") from error
-    if len(data) > MAX_SIZE:
-        raise RulebookError(f"{file}: larger than {MAX_SIZE:,} bytes, which no list of pool tags is")
-    return data
+    return userfile.read(file, MAX_SIZE, "no list of pool tags is")
 
 
 def find(given: Iterable[Path], environment: Mapping[str, str] = os.environ) -> list[Path]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import userfolders
+from . import userfile, userfolders
 from .errors import RulebookError
 from .inference.adjustments import NONE, Adjustments, Disabled, NewValue
 from .mistakes import Mistakes, Place
@@ -223,13 +223,7 @@ class _Level:
 
 
 def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_SIZE + 1)
-    except OSError as error:
-        raise RulebookError(f"{file}: cannot be read: {error.strerror}") from error
-    if len(data) > MAX_SIZE:
-        raise RulebookError(f"{file}: larger than {MAX_SIZE:,} bytes, which settings are not")
+    data = userfile.read(file, MAX_SIZE, "settings are not")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from .fact import Fact, Value
+from .history import History
 
-CasefileKind = Literal["dump", "log", "poolmon", "facts"]
+CasefileKind = Literal["dump", "log", "poolmon", "perfmon", "events", "table", "facts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Case:
     """Facts of one machine at one moment, with the casefile they come from.
 
     `machine` names the machine where the casefile holds several; `number` counts them from 1. `redaction` is the level
-    to which names in the facts were replaced by pseudonyms, None where they are as read.
+    to which names in the facts were replaced by pseudonyms, None where they are as read. `history` is what was read at
+    several moments, None where there is one; the facts are then those of the last.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Case:
         self.machine = machine
         self.number = number
         self.redaction: str | None = None
+        self.history: History | None = None
         self._facts: dict[str, Fact] = {}
         self._repeats: dict[str, int] = {}
         self.extend(facts)
@@ -41,6 +44,7 @@ class Case:
         """A case of its own with the same facts."""
         case = Case(self.casefile, self.facts, self.machine, self.number)
         case.redaction = self.redaction
+        case.history = self.history
         return case
 
     @property
