@@ -20,6 +20,9 @@ TAG_CLASSES = ("object", "companion", "generic", "specific", "cache", "reservati
 
 _TAG_KEYS = ("tag", "owner", "class", "holds", "object", "leak", "normal", "mistaken_for", "third_party")
 _VENDOR_KEYS = ("name", "product", "report_to", "asks", "drivers")
+_ACTIVITY_KEYS = ("tag", "counter", "counts")
+_ENTRY = {"tags": "tag", "vendors": "vendor", "defects": "defect", "activities": "activity"}
+"""What one entry of a role is called."""
 MAX_NAMED = 12
 """Entries one sentence names."""
 
@@ -48,6 +51,15 @@ class Vendor:
     drivers: tuple[str, ...]
     product: str | None = None
     asks: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One entry of activities.yaml: every allocation of `of`, if it is a tag, is one of what `counts` names; a counter
+    of Performance Monitor, `object\\counter` in lower case, is the number of them since boot."""
+
+    of: str
+    counts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,7 @@ class Knowledge:
     system: frozenset[str]
     programs: frozenset[str]
     defects: tuple[Defect, ...] = ()
+    activities: tuple[Activity, ...] = ()
     lists: tuple[TagList, ...] = ()
     changes: tuple[str, ...] = ()
     """What is not as shipped, one sentence each."""
@@ -198,6 +211,7 @@ def build(parsed: Sequence[ParsedFile], lists: Sequence[TagList], mistakes: Mist
     vendors = _merged(parsed, "vendors", _vendors, mistakes, changes)
     names = _module_names(parsed, mistakes, changes)
     defects = _merged(parsed, "defects", _defects, mistakes, changes)
+    activities = _merged(parsed, "activities", _activities, mistakes, changes)
     changes += [
         f"{one.name} with {len(one.tags):,} pool tags is used where the known tags say nothing." for one in lists
     ]
@@ -211,12 +225,13 @@ def build(parsed: Sequence[ParsedFile], lists: Sequence[TagList], mistakes: Mist
         system=names["system"],
         programs=names["programs"],
         defects=defects,
+        activities=activities,
         lists=tuple(lists),
         changes=tuple(changes),
     )
 
 
-Entry = TypeVar("Entry", KnownTag, Vendor, Defect)
+Entry = TypeVar("Entry", KnownTag, Vendor, Defect, Activity)
 Reader = Callable[[Node, Mistakes], Iterator[tuple[str, Place, Entry]]]
 
 
@@ -231,7 +246,7 @@ def _merged(
         for name, place, entry in read(one.root, mistakes) if one.role == role else ():
             first = found.get(name)
             if first is not None and first[2] == origin:
-                mistakes.add(place, f'{role[:-1]} "{name}" stands at {first[1]} already', "duplicate")
+                mistakes.add(place, f'{_ENTRY[role]} "{name}" stands at {first[1]} already', "duplicate")
             elif origin is not None:
                 counts.setdefault(origin, ([], []))[first is not None].append(name.strip())
             found[name] = (entry, place, origin)
@@ -288,6 +303,20 @@ def _vendors(root: Node, mistakes: Mistakes) -> Iterator[tuple[str, Place, Vendo
 
 def _defects(root: Node, mistakes: Mistakes) -> Iterator[tuple[str, Place, Defect]]:
     yield from ((defect.id, place, defect) for place, defect in read_defects(root, mistakes))
+
+
+def _activities(root: Node, mistakes: Mistakes) -> Iterator[tuple[str, Place, Activity]]:
+    for row in _rows(root, "activities", mistakes):
+        values = _texts(row, _ACTIVITY_KEYS, ("counts",), mistakes)
+        if values is None:
+            continue
+        if ("tag" in values) == ("counter" in values):
+            mistakes.add(row.place, 'an activity needs one of "tag" and "counter"')
+            continue
+        if len(values.get("tag", "")) > 4:
+            mistakes.add(row.place, f'tag "{values["tag"]}" has more than four characters')
+        of = values["tag"].ljust(4) if "tag" in values else values.get("counter", "").lower()
+        yield of, row.place, Activity(of, values["counts"])
 
 
 def _module_names(parsed: Sequence[ParsedFile], mistakes: Mistakes, changes: list[str]) -> dict[str, frozenset[str]]:

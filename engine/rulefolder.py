@@ -21,6 +21,7 @@ ROLES = {
     "tags": "tags",
     "vendors": "vendors",
     "defects": "defects",
+    "activities": "activities",
     **dict.fromkeys(MODULE_KEYS, "modules"),
     "false_positives": "ledger",
 }

@@ -6,7 +6,7 @@ case and the knowledge. Nothing is derived from a figure that is unknown.
 
 from ..facts import Case
 from ..knowledge import Knowledge
-from . import defects, gaps, lockstep, memory, modules, objects, processes, system, tags
+from . import defects, gaps, growth, lockstep, memory, modules, objects, processes, system, tags
 
 
 def derive(case: Case, knowledge: Knowledge) -> None:
@@ -16,6 +16,7 @@ def derive(case: Case, knowledge: Knowledge) -> None:
     modules.derive(case, knowledge)
     processes.derive(case, knowledge)
     tags.derive(case, knowledge)
+    growth.derive(case, knowledge)
     lockstep.derive(case, knowledge)
     processes.derive_shares(case, knowledge)
     objects.derive(case, knowledge)

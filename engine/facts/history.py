@@ -35,7 +35,8 @@ class Readings:
     `subjects` are the identifying fields of the growth fact of each (subject, tag, pool, pid, image, type), `values`
     the counters by name, each of shape (moments, subjects), float64, NaN where it was not read. The counter that
     `change` is of is named `counter`, its unit `unit`; beside it there may be `bytes`, `allocs` and `frees`. `bits` is
-    the width of the counters where it is known to be 32, so that they may wrap. Counts up to 2**53 are exact.
+    the width of the counters where it is known, 32 or 64; those of 32 may wrap. Counts up to 2**53 are exact. `quotes`
+    are the raw lines of the first and last reading of each subject, for sources that have them at hand.
     """
 
     quantity: str
@@ -46,6 +47,7 @@ class Readings:
     verify: str | None = None
     quality: Quality = "exact"
     bits: int | None = None
+    quotes: tuple[str | None, ...] = ()
 
 
 @dataclass(slots=True)

@@ -461,7 +461,7 @@ _KINDS = (
     _kind(
         "growth",
         "quantity over two or more snapshots",
-        "quantity subject type pool pid",
+        "quantity subject type pool pid unit",
         _word(
             "quantity",
             ("tag", "process", "handles", "pool", "object type", "memory", "counter"),
@@ -483,7 +483,7 @@ _KINDS = (
         _count("lowest", "lowest reading"),
         _count("highest", "highest reading"),
         _count("change", "last minus first"),
-        _bytes("bytes_change", "bytes of the last minus those of the first, where the unit is another"),
+        _bytes("bytes_change", "bytes of the last minus those of the first"),
         _count("allocs_change", "allocations made in between, freed or not"),
         _count("frees_change", "frees in between"),
         _percent("freed_percent", "frees in between in percent of the allocations in between (derived)"),

@@ -1,131 +1,163 @@
-"""What changed between two or more readings of one counter on one machine: growth facts.
+"""What a log shows more than once of one machine: the history of its counters.
 
 Readings are of one counter where the fact and the listing are the same: `!poolused` is set against `!poolused`,
-poolmon against poolmon. A tag that is missing from one of the lists is unknown there, not zero. Times are those the
-log prints above a reading (System Uptime, Debug session time); without them there is no span and no rate.
+poolmon against poolmon. A tag that is missing from one of the lists is unknown there, not zero. A moment ends where
+the log prints another time (System Uptime, Debug session time) or a counter a second time; only the first moment
+after such a time is dated by it.
 """
 
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from ...facts import Fact, Value, new
+from ...facts import Fact, Value
+from ...facts.history import History, Moment, Readings
 
-MAX_GROWTH = 50
-"""Growth facts of one machine, the largest changes of each quantity first."""
-MAX_READINGS = 60
-"""Readings of one counter that a growth fact carries."""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-_COUNTERS = {
-    "tag": ("tag", "outstanding", "allocations"),
-    "pool": ("pool", "used_bytes", "bytes"),
-    "process": ("process", "handle_count", "handles"),
-    "handles": ("handles", "count", "handles"),
-}
-"""Quantity, counter and unit of a kind of fact."""
+MAX_MOMENTS = 500
+"""Moments of one machine that are kept, the latest; a debugger session holds a few."""
+MAX_CELLS = 2_000_000
+"""Moments times subjects of one counter; those read most often are kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    fact: Fact
-    value: int
-    uptime_s: float | None
-    moment: datetime | None
+class _Counted:
+    """A counter of a kind of fact: its quantity and unit, the field it is in, and the fields read beside it."""
+
+    quantity: str
+    unit: str
+    counter: str
+    beside: tuple[str, ...] = ()
 
 
-def growths(facts: Iterable[Fact]) -> list[Fact]:
-    """The growth facts of one machine, from its readings in the order of the log."""
-    series: dict[tuple[Value | None, ...], list[_Reading]] = {}
-    uptime: float | None = None
-    moment: datetime | None = None
+_COUNTED = {
+    "tag": (_Counted("tag", "allocations", "outstanding", ("bytes", "allocs", "frees")),),
+    "pool": (_Counted("pool", "bytes", "used_bytes"),),
+    "process": (_Counted("process", "handles", "handle_count"), _Counted("process", "bytes", "private_bytes")),
+    "handles": (_Counted("handles", "handles", "count"),),
+}
+
+Subject = tuple[str, str]
+"""The id of a fact, and the image where it has one: another image under one process id is another process."""
+Series = tuple[_Counted, str]
+"""A counter and the listing it was read from."""
+
+
+def history(facts: Iterable[Fact]) -> History | None:
+    """The history of one machine, from its readings in the order of the log; None where nothing was read twice."""
+    moments: list[Moment] = []
+    read: list[dict[tuple[Series, Subject], Fact]] = []
+    stamp: tuple[datetime | None, float | None] = (None, None)
+    ended, dated = True, False
     for fact in facts:
         if fact.kind == "system" and ("uptime_s" in fact.fields or "crash_time" in fact.fields):
-            uptime, moment = fact.number("uptime_s"), _moment(fact.text("crash_time"))
-        counter = _COUNTERS.get(fact.kind)
-        value = fact.int(counter[1]) if counter else None
-        if value is None or fact.quality != "exact" or not _certain(fact):
-            continue
-        listing = (fact.verify or "").split(" ")[0]
-        image = str(fact.get("image") or "").lower()[:14]
-        series.setdefault((fact.id, listing, image), []).append(_Reading(fact, value, uptime, moment))
-    found = [growth for readings in series.values() if (growth := _growth(readings))]
-    found.sort(key=lambda fact: -abs(fact.int("change") or 0))
-    return list({fact.id: fact for fact in reversed(found[:MAX_GROWTH])}.values())[::-1]
+            told = (_time(fact.text("crash_time")), fact.number("uptime_s"))
+            ended, dated = (True, False) if told != stamp else (ended, dated)
+            stamp = told
+        subject = _subject(fact)
+        for counted in _COUNTED.get(fact.kind, ()) if subject else ():
+            if subject is None or fact.int(counted.counter) is None:
+                continue
+            key = ((counted, (fact.verify or "").split(" ")[0]), subject)
+            if ended or key in read[-1]:
+                moments.append(Moment(fact.source, *((None, None) if dated else stamp)))
+                read.append({})
+                ended, dated = False, True
+            read[-1][key] = fact
+    moments, read = moments[-MAX_MOMENTS:], read[-MAX_MOMENTS:]
+    found = _readings(read)
+    return History(moments, found) if found else None
 
 
-def _certain(fact: Fact) -> bool:
-    """Whether two facts of this id are of one thing: handles and processes without a pid may be anyone's."""
-    return fact.kind in ("tag", "pool") or "pid" in fact.fields
+def growing(history: History | None) -> set[Value]:
+    """The tags of which the history shows two different counts."""
+    if history is None:
+        return set()
+    found: set[Value] = set()
+    for one in (one for one in history.readings if one.quantity == "tag"):
+        figures = one.values[one.counter]
+        for at, subject in enumerate(one.subjects):
+            known = figures[:, at][figures[:, at] >= 0]
+            if len(known) and known.min() < known.max():
+                found.add(subject["tag"])
+    return found
 
 
-def _growth(readings: list[_Reading]) -> Fact | None:
-    since = _since_boot(readings)
-    changed = [b for a, b in zip([None, *since], since, strict=False) if a is None or a.value != b.value]
-    if len(changed) < 2:
+def _subject(fact: Fact) -> Subject | None:
+    """Who a fact is of; None where two facts of its id need not be of one: processes without a pid may be anyone's,
+    and a figure that is not exact says nothing of a change."""
+    if fact.quality != "exact" or (fact.kind not in ("tag", "pool") and "pid" not in fact.fields):
         return None
-    first, last = since[0], since[-1]
-    fact = last.fact
-    quantity, _, unit = _COUNTERS[fact.kind]
-    change = last.value - first.value
-    span = _span(first, last)
-    quotes = dict.fromkeys(reading.fact.quote for reading in (first, last) if reading.fact.quote)
-    return new(
-        "growth",
-        source=f"{first.fact.source}, {last.fact.source}",
-        verify=fact.verify,
-        quote="\n".join(quotes) or None,
-        quantity=quantity,
-        subject=_subject(fact),
-        tag=fact.text("tag"),
-        pid=fact.int("pid"),
-        change=change,
-        unit=unit,
-        span_s=span,
-        per_hour=change * 3600 / span if span else None,
-        monotonic=all(a.value <= b.value for a, b in pairwise(since)),
-        snapshots=len(changed),
-        readings=_written(since),
+    return fact.id, str(fact.get("image") or "").lower()[:14]
+
+
+def _readings(read: list[dict[tuple[Series, Subject], Fact]]) -> list[Readings]:
+    times = Counter(key for moment in read for key in moment)
+    series: dict[Series, list[Subject]] = defaultdict(list)
+    for (one, subject), number in times.most_common():
+        if number > 1:
+            series[one].append(subject)
+    return [_table(one, subjects[: MAX_CELLS // len(read)], read) for one, subjects in series.items()]
+
+
+def _table(one: Series, subjects: list[Subject], read: list[dict[tuple[Series, Subject], Fact]]) -> Readings:
+    import numpy as np  # most logs hold one moment and do not need it
+
+    counted, listing = one
+    column = {subject: at for at, subject in enumerate(subjects)}
+    shape = (len(read), len(subjects))
+    values = {name: np.full(shape, np.nan) for name in (counted.counter, *counted.beside)}
+    first: dict[int, Fact] = {}
+    last: dict[int, Fact] = {}
+    for row, moment in enumerate(read):
+        for (series, subject), fact in moment.items():
+            at = column.get(subject) if series == one else None
+            if at is not None:
+                _put(values, row, at, fact)
+                first.setdefault(at, fact)
+                last[at] = fact
+    return Readings(
+        counted.quantity,
+        counted.counter,
+        counted.unit,
+        tuple(_identity(last[at]) for at in range(len(subjects))),
+        {name: figures for name, figures in values.items() if not np.isnan(figures).all()},
+        verify=listing or None,
+        quotes=tuple(_quoted(first[at], last[at]) for at in range(len(subjects))),
     )
 
 
-def _written(readings: list[_Reading]) -> str:
-    """The readings as the field holds them, at most MAX_READINGS: the first, the last and what lies evenly between."""
-    step = max(1, -(-(len(readings) - 1) // (MAX_READINGS - 1)))
-    kept = [*readings[:-1:step], readings[-1]]
-    spans = [0.0, *(_span(readings[0], reading) for reading in kept[1:])]
-    if any(span is None for span in spans):
-        return " ".join(str(reading.value) for reading in kept)
-    return " ".join(f"{span or 0:.0f}={reading.value}" for span, reading in zip(spans, kept, strict=True))
+def _put(values: "Mapping[str, NDArray[np.float64]]", row: int, at: int, fact: Fact) -> None:
+    for name, figures in values.items():
+        figure = fact.int(name)
+        if figure is not None:
+            figures[row, at] = figure
 
 
-def _subject(fact: Fact) -> str:
-    if fact.kind in ("tag", "pool"):
-        return str(fact.get("tag") or fact.get("type"))
-    image = str(fact.get("image") or f"pid {fact.get('pid')}")
+def _quoted(first: Fact, last: Fact) -> str | None:
+    return "\n".join(dict.fromkeys(fact.quote for fact in (first, last) if fact.quote)) or None
+
+
+def _identity(fact: Fact) -> dict[str, Value]:
+    """The fields of a growth fact that tell who it is of."""
     kind = fact.text("type")
-    return image if kind in (None, "*") else f"{image} {kind}"
+    if fact.kind in ("tag", "pool"):
+        subject = str(fact.get("tag") or kind)
+        found = {"tag": fact.get("tag"), "pool": fact.get("pool") if fact.kind == "tag" else kind}
+    else:
+        subject = str(fact.get("image") or f"pid {fact.get('pid')}")
+        found = {"pid": fact.get("pid"), "image": fact.get("image"), "type": kind}
+    if fact.kind == "handles" and kind not in (None, "*"):
+        subject = f"{subject} {kind}"
+    return {"subject": subject} | {name: value for name, value in found.items() if value is not None}
 
 
-def _since_boot(readings: list[_Reading]) -> list[_Reading]:
-    """The readings after the last restart of the machine, which its uptime shows."""
-    start = 0
-    for index, (before, after) in enumerate(pairwise(readings), 1):
-        if before.uptime_s is not None and after.uptime_s is not None and after.uptime_s < before.uptime_s:
-            start = index
-    return readings[start:]
-
-
-def _span(first: _Reading, last: _Reading) -> float | None:
-    """Seconds between two readings; None where the log prints no two times."""
-    if first.uptime_s is not None and last.uptime_s is not None and last.uptime_s > first.uptime_s:
-        return last.uptime_s - first.uptime_s
-    if first.moment and last.moment and last.moment > first.moment:
-        return (last.moment - first.moment).total_seconds()
-    return None
-
-
-def _moment(text: str | None) -> datetime | None:
+def _time(text: str | None) -> datetime | None:
     try:
         return datetime.fromisoformat(text) if text else None
     except ValueError:

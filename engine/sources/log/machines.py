@@ -9,9 +9,11 @@ machine are never set against those of another.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ...builds import kernel_number
 from ...errors import CasefileError
 from ...facts import Case, Casefile, Fact, Value, new
-from .merge import merged
+from .growth import growing, history
+from .merge import merged, without_impossible_rows
 
 SYSTEM_PID = 4
 """Process id of System from Windows XP on; 8 in Windows 2000."""
@@ -36,9 +38,6 @@ processes does not."""
 
 MAX_MACHINES = 64
 """More machines than any honest log holds."""
-
-_SAME_KERNEL = {18363: 18362, 22631: 22621, 26200: 26100} | dict.fromkeys((19042, 19043, 19044, 19045), 19041)
-"""Releases that only switch features on in the kernel of an earlier one, under either number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +84,26 @@ def to_cases(blocks: Iterable[Block], casefile: Casefile) -> list[Case]:
     """One case for each machine with evidence about memory; of one machine only, the whole log."""
     machines = partition(blocks)
     if len(machines) == 1:
-        return [Case(casefile, merged(machines[0].facts))]
+        return [_case(machines[0], casefile)]
     chosen = [machine for machine in machines if machine.evidence] or machines
     cases: list[Case] = []
     for number, machine in enumerate(chosen, 1):
-        case = Case(casefile, merged(machine.facts), machine=label(machine), number=number)
+        case = _case(machine, casefile, label(machine), number)
         case.add(_several(machine, machines, casefile))
         cases.append(case)
     return cases
+
+
+def _case(machine: _Machine, casefile: Casefile, name: str | None = None, number: int = 1) -> Case:
+    """The case of a machine: its facts, and the history of what was read more than once.
+
+    Growth pasted as a table gives way to growth that can be worked out.
+    """
+    case = Case(casefile, machine=name, number=number)
+    case.history = history(without_impossible_rows(machine.facts)[0])
+    worked_out = growing(case.history)
+    case.extend(fact for fact in merged(machine.facts) if fact.kind != "growth" or fact.get("tag") not in worked_out)
+    return case
 
 
 def partition(blocks: Iterable[Block]) -> list[_Machine]:
@@ -148,7 +159,7 @@ def _identity(facts: Iterable[Fact]) -> dict[str, Value]:
             code, build = fact.int("bugcheck_code"), fact.int("build")
             found = {
                 "kernel_base": fact.text("kernel_base"),
-                "build": _SAME_KERNEL.get(build, build) if build else None,
+                "build": kernel_number(build) if build else None,
                 "processors": fact.int("processors"),
                 "bugcheck": code & 0x0FFFFFFF if code else None,  # 0x1000007e is 0x7e in a small dump
                 "ram": fact.int("ram_bytes"),

@@ -10,7 +10,6 @@ from dataclasses import replace
 from ...facts import Fact, Value, new
 from ...facts.fact import fact_id
 from ...facts.vocabulary import QUALITIES
-from .growth import growths
 
 _SNAPSHOTS = frozenset({"memory", "pool", "tag", "census"})
 """Kinds that are counters of one moment: two that differ are two moments."""
@@ -37,11 +36,11 @@ MOST_BYTES = 2**52
 
 def merged(facts: Iterable[Fact]) -> list[Fact]:
     """The facts of one machine, joined where they speak of the same thing, in the order first read."""
-    result: dict[str, Fact] = {}  # growth pasted as a table stands; growth that can be worked out replaces it
+    result: dict[str, Fact] = {}
     replaced: dict[str, list[Fact]] = {}
     notes: set[tuple[Value | None, ...]] = set()
     repeats: dict[str, int] = {}
-    believed, impossible_rows = _without_impossible_rows(list(facts))
+    believed, impossible_rows = without_impossible_rows(facts)
     for fact in _without_doubles(believed):
         if fact.kind == "data_quality":
             said = (fact.get("problem"), fact.get("subject"), fact.get("text"))
@@ -61,12 +60,11 @@ def merged(facts: Iterable[Fact]) -> list[Fact]:
         else:
             repeats[fact.id] = repeats.get(fact.id, 1) + 1
             result[f"{fact.id}\0{repeats[fact.id]}"] = fact
-    result.update((fact.id, fact) for fact in growths(believed))
     kept, impossible = _possible(list(result.values()))
     return [*kept, *impossible_rows, *impossible, *(_replaced_note(kind, old) for kind, old in replaced.items())]
 
 
-def _without_impossible_rows(facts: list[Fact]) -> tuple[list[Fact], list[Fact]]:
+def without_impossible_rows(facts: Iterable[Fact]) -> tuple[list[Fact], list[Fact]]:
     """The facts without rows of tags whose bytes are fewer than their allocations, and the notes of it: such a row was
     cut, shifted or misread, and nothing in it can be believed."""
     kept: list[Fact] = []
