@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import mmap
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import CasefileError
@@ -16,13 +16,21 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read: where exact symbols are, in the debugger's syntax; `timings` receives seconds by stage."""
+    """How to read: where exact symbols are, in the debugger's syntax; `timings` receives seconds by stage; `through` is
+    a debugger that has a part in it."""
 
     symbols: Sequence[str] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    through: "Through | None" = None
 
 
-EXPECTED = "expected a Windows kernel dump, a debugger log or a facts.json"
+Through = Callable[[Path, Progress, Callable[[], list[Case]]], list[Case]]
+"""Reads a casefile in place of this program, or after it: a debugger. The last argument reads it natively."""
+
+EXPECTED = (
+    "expected a Windows kernel dump, a debugger log, a log of poolmon, Performance Monitor or Windows events, or a "
+    "facts.json"
+)
 _CHUNK = 1 << 24
 
 
@@ -31,8 +39,13 @@ def read(path: Path, progress: Progress = lambda _: None, options: Options | Non
 
     Raises CasefileError with one line when the file cannot be read or recognised.
     """
-    with _mapped(path, progress) as (data, name):
-        return _read(name, data, progress, options or Options())
+    how = options or Options()
+
+    def native() -> list[Case]:
+        with _mapped(path, progress) as (data, name):
+            return _read(name, data, progress, how)
+
+    return how.through(path, progress, native) if how.through else native()
 
 
 def describe_symbols(path: Path, progress: Progress, options: Options) -> list[str]:
@@ -93,15 +106,53 @@ def _read(name: str, data: mmap.mmap, progress: Progress, options: Options) -> l
     if factsjson.is_facts(head):
         progress("Reading facts")
         return factsjson.read(bytes(data), name)
-    from . import log
+    counters = _counters_or_events(name, data, head, progress)
+    if counters is not None:
+        return counters
+    from . import poolmon
 
-    if len(data) > log.MAX_BYTES:
+    if len(data) <= poolmon.MAX_BYTES and poolmon.is_poolmon(data):
+        progress("Reading the poolmon log")
+        return poolmon.read(bytes(data), Casefile(name, _sha256(data, progress), len(data), "poolmon"))
+    from .log import pasted, reader, text
+
+    if len(data) > text.MAX_BYTES:
         raise CasefileError(
-            f"{name} is {len(data):,} bytes of something that is no dump; {EXPECTED} of at most {log.MAX_BYTES:,} "
+            f"{name} is {len(data):,} bytes of something that is no dump; {EXPECTED} of at most {text.MAX_BYTES:,} "
             "bytes: cut the log to the part about memory"
         )
     progress("Reading the debugger log")
-    return log.read(bytes(data), Casefile(name, _sha256(data, progress), len(data), "log"))
+    cases = reader.read(bytes(data), Casefile(name, _sha256(data, progress), len(data), "log"))
+    for case in cases:
+        if pasted.only_tables(case.facts):
+            case.casefile = replace(case.casefile, kind="table")
+    return cases
+
+
+def _counters_or_events(name: str, data: mmap.mmap, head: bytes, progress: Progress) -> list[Case] | None:
+    """The cases of a log of Performance Monitor or of Windows events; None for anything else.
+
+    Raises CasefileError for their binary forms, with the command that makes text of them.
+    """
+    from . import events, perfmon
+
+    if perfmon.is_perfmon(head):
+        progress("Reading the performance log")
+        return perfmon.read(data, Casefile(name, _sha256(data, progress), len(data), "perfmon"))
+    if perfmon.is_binary(head, name):
+        raise CasefileError(
+            f"{name} is a binary event trace, as Performance Monitor writes; make text of it on Windows with: "
+            f'relog "{name}" -f csv -o "{Path(name).stem}.csv"'
+        )
+    if events.binary_log(head):
+        raise CasefileError(
+            f'{name} is a binary event log; make text of it on Windows with: wevtutil qe "{name}" /lf:true '
+            "/q:*[System[(EventID=2004 or EventID=2019 or EventID=2020 or EventID=6005)]] /f:xml /e:Events > events.xml"
+        )
+    if events.is_events(data[: events.HEAD]):
+        progress("Reading the events")
+        return events.read(data, Casefile(name, _sha256(data, progress), len(data), "events"))
+    return None
 
 
 def _crash_dump(name: str, data: mmap.mmap, progress: Progress, options: Options) -> Case:

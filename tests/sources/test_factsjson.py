@@ -56,6 +56,7 @@ def test_the_report_names_the_first_casefile() -> None:
 @pytest.mark.parametrize(
     ("fact", "says"),
     [
+        ({"kind": "pool", "used_bytes": 1.5}, "pool.used_bytes takes int, not 1.5"),
         ({"kind": "pool", "used_bytes": "1"}, "pool.used_bytes takes int, not '1'"),
         ({"kind": "pool", "used_bytes": 2**70}, "does not fit 64 bits"),
         ({"kind": "pool", "quality": "perfect"}, "quality 'perfect', expected one of exact"),

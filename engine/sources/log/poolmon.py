@@ -1,31 +1,80 @@
-"""One screen or `-n` snapshot of poolmon pasted into a log: tags, and the memory header above them."""
+"""One screen or `-n` snapshot of poolmon: tags, and the memory header above them.
+
+The lines of poolmon are known here, once; `sources.poolmon` reads whole logs of them by the same patterns.
+"""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .block import Line, Log, Parser
-from .numbers import WHOLE, count
+from .numbers import WHOLE, count, joined
 from .text import is_cut
 
-_MEMORY = re.compile(r"\s*Memory:\s*(?P<memory>\d{1,15})K\s+Avail:\s*(?P<available>\d{1,15})K\b", re.IGNORECASE)
-_COMMIT = re.compile(
+MEMORY = re.compile(r"\s*Memory:\s*(?P<memory>\d{1,15})K\s+Avail:\s*(?P<available>\d{1,15})K\b", re.IGNORECASE)
+COMMIT = re.compile(
     r"\s*Commit:\s*(?P<commit>\d{1,15})K\s*Limit:\s*(?P<limit>\d{1,15})K\s*Peak:\s*(?P<peak>\d{1,15})K\s+"
     r"Pool N:\s*(?P<nonpaged>\d{1,15})K\s*P:\s*(?P<paged>\d{1,15})K",
     re.IGNORECASE,
 )
-_CHANGE = r"(?:\s*\(\s*-?\d{1,15}\s*\))?"
+COLUMNS = re.compile(r"[\s#]*Tag\s+Type\s+Allocs\s+Frees\s+Diff\s+Bytes", re.IGNORECASE)
+SCOPE = re.compile(r"\s*(?:System|All sessions|(?P<session>Session \d+)) pool information", re.IGNORECASE)
+RULE = re.compile(r"\s*[-=*_]{5,}\s*$")
 _ROW = re.compile(
-    rf"\s*(?P<tag>\S(?:.{{0,2}}\S)?)\s+(?P<pool>Nonp|Paged)\s+(?P<allocs>{WHOLE}){_CHANGE}\s+"
-    rf"(?P<frees>{WHOLE}){_CHANGE}\s+(?P<diff>-?{WHOLE})\s+(?P<bytes>{WHOLE}){_CHANGE}\s+"
-    rf"{WHOLE}(?![\d.,' ]*\d)(?P<rest>.*)$",
-    re.IGNORECASE,
+    r"\s*(?P<tag>\S(?:.{0,2}\S)?)\s+(?P<pool>Nonp|Paged)\s+(?P<numbers>[-\d.,'\s()]*)(?P<rest>.*)$", re.IGNORECASE
 )
-_COLUMNS = re.compile(r"[\s#]*Tag\s+Type\s+Allocs\s+Frees\s+Diff\s+Bytes", re.IGNORECASE)
-_SCOPE = re.compile(r"\s*(?:System|All sessions|(?P<session>Session \d+)) pool information", re.IGNORECASE)
-_RULE = re.compile(r"\s*-{5,}\s*$")
+_CHANGE = re.compile(r"\(\s{0,20}-?\d{1,20}\s{0,20}\)")
+_NUMBER = re.compile(rf"-?{WHOLE}")
 _DRIVER = re.compile(r"\[(?P<driver>[\w.+-]{1,40})(?:\s*-+\s*(?P<description>[^\]]{0,80}))?\]?\s*$")
 
 KB = 1024
+
+FEW_ROWS = 20
+"""A list of fewer tags was cut or asked for by tag: the smallest Windows has some hundred."""
+
+WHOLE_LIST = 0.9
+"""Share of a pool's pages from which the tags listed are all there are; the rest of the pages is free or overhead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as printed. `changes` says that the changes since the last update are there, as on every screen;
+    `-n` snapshots have none. `doubt` says why the row is not to be believed, and is empty where it fits together."""
+
+    tag: str
+    pool: str
+    allocs: int
+    frees: int
+    outstanding: int
+    bytes: int
+    each: int
+    changes: bool
+    rest: str
+    doubt: str
+
+
+def row_of(text: str) -> Row | None:
+    """The row a line holds; None where it is none."""
+    match = _ROW.match(text)
+    if match is None:
+        return None
+    numbers, changes = _CHANGE.subn("  ", match["numbers"])
+    cells = numbers.split()
+    grouped = len(cells) != 5
+    if grouped:  # digits in groups set apart by single blanks
+        cells = joined(numbers).split()
+    if len(cells) != 5 or not all(_NUMBER.fullmatch(cell) for cell in cells):
+        return None
+    allocs, frees, diff, used, each = map(count, cells)
+    if allocs < 0 or frees < 0 or used < 0:
+        return None
+    doubt = ""
+    if (allocs - frees - diff) % 2**32:  # Allocs and Frees of 32 bits may have wrapped apart
+        doubt = "columns" if grouped else "Diff is not Allocs minus Frees"
+    elif abs(used - each * diff) > diff >= 0:
+        doubt = "Per Alloc is not Bytes by Diff"
+    pool = "nonpaged" if match["pool"].lower() == "nonp" else "paged"
+    return Row(match["tag"].ljust(4), pool, allocs, frees, diff, used, each, changes > 0, match["rest"], doubt)
 
 
 def parse(lines: Sequence[Line], start: int, log: Log) -> int:
@@ -34,49 +83,65 @@ def parse(lines: Sequence[Line], start: int, log: Log) -> int:
         return start
     pool = ""
     end = index = start
-    memory = commit = cut = False
-    rows: list[Line] = []
+    memory = commit = None
+    cut = False
+    rows: list[tuple[Line, Row]] = []
     while index < len(lines):
         line = lines[index]
         text = line.text
         if text:
-            if match := _MEMORY.match(text):
+            if match := MEMORY.match(text):
                 if memory or rows:
                     break
-                memory = True
+                memory = match
                 _add_memory(match, lines[index : index + 3], log)
-            elif match := _COMMIT.match(text):
+            elif match := COMMIT.match(text):
                 if commit or rows:
                     break
-                commit = True
+                commit = match
                 _add_pools(match, line, log)
-            elif match := _ROW.match(text):
-                rows.append(line)
-                _add_tag(match, pool, line, log)
-            elif match := _SCOPE.match(text):
+            elif row := row_of(text):
+                rows.append((line, row))
+                _add_tag(row, pool, line, log)
+            elif match := SCOPE.match(text):
                 pool = "" if "system pool" in text.lower() else "session"
             elif is_cut(text):
                 cut = True
-            elif not (_COLUMNS.match(text) or _RULE.match(text)):
+            elif not (COLUMNS.match(text) or RULE.match(text)):
                 break
             end = index + 1
         index += 1
-    if rows and (cut or len(rows) < 20):
-        log.note("cut-list", "tags", f"The poolmon list is cut; rows found: {len(rows)}.", rows[0])
+    if rows and (cut or len(rows) < FEW_ROWS):
+        log.note("cut-list", "tags", f"The poolmon list is cut; rows found: {len(rows)}.", rows[0][0])
+    elif rows and not _all_tags([row for _, row in rows], commit):
+        text = f"A poolmon screen shows the {len(rows)} tags that fit on it; sums over its tags are lower bounds."
+        log.note("cut-list", "tags", text, rows[0][0])
     return end
 
 
+def _all_tags(rows: Sequence[Row], commit: re.Match[str] | None) -> bool:
+    """Whether a list holds all tags: a `-n` snapshot does, a screen where its bytes make up the pools."""
+    if not any(row.changes for row in rows):
+        return True
+    if commit is None:
+        return False
+    listed = dict.fromkeys((row.pool for row in rows), 0)
+    for row in rows:
+        listed[row.pool] += row.bytes
+    return all(used >= WHOLE_LIST * KB * int(commit[pool]) for pool, used in listed.items())
+
+
 def _begins(text: str) -> bool:
-    if "K" in text and (_MEMORY.match(text) or _COMMIT.match(text)):
+    if "K" in text and (MEMORY.match(text) or COMMIT.match(text)):
         return True
     lowered = text.lower()
     if "nonp" in lowered or "paged" in lowered:
-        return _ROW.match(text) is not None
-    return "tag" in lowered and _COLUMNS.match(text) is not None
+        return row_of(text) is not None
+    return "tag" in lowered and COLUMNS.match(text) is not None
 
 
 def _add_memory(match: re.Match[str], near: Sequence[Line], log: Log) -> None:
-    commit = next((found for line in near if (found := _COMMIT.match(line.text))), None)
+    commit = next((found for line in near if (found := COMMIT.match(line.text))), None)
     log.add(
         "memory",
         [near[0]],
@@ -94,27 +159,25 @@ def _add_pools(match: re.Match[str], line: Line, log: Log) -> None:
         log.add("pool", [line], verify="poolmon", type=pool, used_bytes=int(match[pool]) * KB)
 
 
-def _add_tag(match: re.Match[str], pool: str, line: Line, log: Log) -> None:
-    allocs, frees, diff, used = (count(match[name]) for name in ("allocs", "frees", "diff", "bytes"))
-    if not (allocs or used) or diff < 0:
+def _add_tag(row: Row, pool: str, line: Line, log: Log) -> None:
+    if not (row.allocs or row.bytes) or row.outstanding < 0:
         return
-    blanks = any(" " in match[name] for name in ("allocs", "frees", "diff", "bytes"))
-    if blanks and allocs - frees != diff:
-        text = f"The row of tag {match['tag']} was left out, as its numbers do not fit the columns."
+    if row.doubt == "columns":
+        text = f"The row of tag {row.tag.strip()} was left out, as its numbers do not fit the columns."
         log.note("not-understood", "tags", text, line, severity="warning")
         return
-    driver = _DRIVER.search(match["rest"])
+    driver = _DRIVER.search(row.rest)
     log.add(
         "tag",
         [line],
-        verify=f"poolmon -i{match['tag']}",
-        quality="suspect" if (allocs - frees - diff) % 2**32 else "exact",
-        tag=match["tag"].ljust(4),
-        pool=pool or ("nonpaged" if match["pool"].lower() == "nonp" else "paged"),
-        allocs=allocs,
-        frees=frees,
-        outstanding=diff,
-        bytes=used,
+        verify=f"poolmon -i{row.tag.strip()}",
+        quality="suspect" if row.doubt else "exact",
+        tag=row.tag,
+        pool=pool or row.pool,
+        allocs=row.allocs,
+        frees=row.frees,
+        outstanding=row.outstanding,
+        bytes=row.bytes,
         description=" ".join((driver["description"] or "").split()) or None if driver else None,
         owner=driver["driver"] if driver else None,
     )

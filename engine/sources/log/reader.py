@@ -9,10 +9,13 @@ from . import (
     errors,
     evaluate,
     handles,
+    marks,
     mex,
     modules,
     objects,
+    objecttypes,
     obtrace,
+    pasted,
     pool,
     poolfind,
     poolmon,
@@ -61,6 +64,7 @@ PARSERS: tuple[Parser, ...] = (
     *process.PARSERS,
     *thread.PARSERS,
     *objects.PARSERS,
+    *objecttypes.PARSERS,
     *handles.PARSERS,
     *modules.PARSERS,
     *obtrace.PARSERS,
@@ -71,6 +75,7 @@ PARSERS: tuple[Parser, ...] = (
     *remarks.PARSERS,
     *errors.PARSERS,
     *usermode.PARSERS,
+    *pasted.PARSERS,
     *tables.PARSERS,
 )
 """All parsers, the most particular shapes first: a line belongs to the first that takes it."""
@@ -182,6 +187,7 @@ def _note_rest(log: Log, progress: _Progress, lines: Sequence[Line]) -> None:
     """Place what only the whole log tells, and say how many more notes there were than are made one by one."""
     known = len(log.facts)
     modules.place_hits(log)
+    marks.note_unfinished(lines, log)
     more = progress.silent - MAX_NOTES
     if more > 0:
         log.note("not-understood", "log", f"The output of {more} more commands was not understood.", lines[-1])

@@ -1,11 +1,12 @@
-"""Tables of tags as people paste them into tickets: markdown or blank-separated, with thousands separators, MB and
-percents. Their figures are rounded.
+"""Tables of tags as people paste them into tickets: markdown, separated by blanks or commas, with thousands separators,
+MB and percents. Their figures are rounded.
 
 The header names the columns in any order and in English, German, French or Spanish: `tag | delta over 4.91 days`,
 `Tag  NP_MB  share`, `Tag Allocs Frees Diff Bytes`. Without a header only lines that name their figures are read:
 `WCsc  874 alloc / 0 free / 874 live`.
 """
 
+import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,14 +83,15 @@ def parse_table(lines: Sequence[Line], start: int, log: Log) -> int:
     columns = _columns(text)
     if columns is None:
         return start
-    point = _point(text, lines[start + 1 : start + MAX_ROWS_FOR_MARKS])
+    comma = _separated(text)
+    point = _point(text, comma, lines[start + 1 : start + MAX_ROWS_FOR_MARKS])
     end, index, rows = start + 1, start + 1, 0
     unread: list[Line] = []
     while index < len(lines):
         line = lines[index]
         if line.text and not _SEPARATOR.match(line.text):
             try:
-                if not _read_row(columns, point, line, log, "|" in text):
+                if not _read_row(columns, point, line, log, "|" in text, comma):
                     break
                 rows += 1
             except ValueError:
@@ -107,17 +109,28 @@ def parse_table(lines: Sequence[Line], start: int, log: Log) -> int:
     return end
 
 
-def _point(header: str, below: Sequence[Line]) -> str | None:
+def _separated(header: str) -> str:
+    """The comma or semicolon between the cells of a table saved as text; empty where blanks, tabs or bars are."""
+    if "|" in header or "\t" in header:
+        return ""
+    return next((mark for mark in ";," if all(cell.strip() for cell in header.split(mark)) and mark in header), "")
+
+
+def _point(header: str, comma: str, below: Sequence[Line]) -> str | None:
     """The mark that sets fractions apart in this table, as far as it shows."""
-    found = decimal_mark(cell for line in below for cell in _cells(line.text)[1:])
-    return found or ("," if _COMMA_HEADERS.search(header) else None)
+    found = decimal_mark(cell for line in below for cell in _cells(line.text, comma=comma)[1:])
+    # Where a list is separated by semicolons, the comma is the mark of fractions.
+    return found or ("," if comma == ";" or _COMMA_HEADERS.search(header) else None)
 
 
-def _cells(text: str, wanted: int = 0) -> list[str]:
+def _cells(text: str, wanted: int = 0, comma: str = "") -> list[str]:
     """The cells of a line. Blanks in numbers are joined where single blanks separate the cells.
 
     Raises ValueError where more figures are left than there are columns.
     """
+    if comma:
+        found = next(csv.reader([text], delimiter=comma), [])
+        return [cell.strip() for cell in found[:MAX_CELLS]]
     if "|" in text:
         return [cell.strip() for cell in text.strip().strip("|").split("|")[:MAX_CELLS]]
     cells = [cell.strip() for cell in re.split(r"\s{2,}|\t", text.strip())[:MAX_CELLS]]
@@ -132,7 +145,7 @@ def _cells(text: str, wanted: int = 0) -> list[str]:
 
 
 def _columns(text: str) -> list[_Column] | None:
-    cells = _cells(text)
+    cells = _cells(text, comma=_separated(text))
     if len(cells) < 2 or any(len(cell) > 60 for cell in cells):
         return None
     columns = [_column(cell) for cell in cells]
@@ -161,17 +174,17 @@ def _seconds(unit: str) -> float:
     return next(seconds for name, seconds in _SPANS.items() if name.startswith(unit.rstrip("s")))
 
 
-def _read_row(columns: list[_Column], point: str | None, line: Line, log: Log, piped: bool) -> bool:
+def _read_row(columns: list[_Column], point: str | None, line: Line, log: Log, piped: bool, comma: str) -> bool:
     """Add the facts of one row; False where the line is not a row of this table.
 
     Raises ValueError where a cell holds digits that are no number of its column, or cells are missing.
     """
     if piped and "|" not in line.text:
         return False
-    tag = _tag(columns, line.text)
+    tag = _tag(columns, line.text, comma)
     if tag is None:
         return False
-    cells = _cells(line.text, len(columns))
+    cells = _cells(line.text, len(columns), comma)
     if len(cells) < 2:
         return False
     missing = any(column.meaning not in ("skip", "description") for column in columns[len(cells) :])
@@ -209,11 +222,11 @@ def _read_row(columns: list[_Column], point: str | None, line: Line, log: Log, p
     return True
 
 
-def _tag(columns: list[_Column], text: str) -> str | None:
+def _tag(columns: list[_Column], text: str, comma: str) -> str | None:
     """The tag of a row; None where its cell holds none."""
     at = next(index for index, column in enumerate(columns) if column.meaning == "tag")
     try:
-        cells = _cells(text, len(columns))
+        cells = _cells(text, len(columns), comma)
     except ValueError:  # the figures do not come out, which says nothing of the tag before them
         cells = text.split()[:MAX_CELLS]
     match = _CELL_TAG.match(cells[at]) if at < len(cells) else None

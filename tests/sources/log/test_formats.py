@@ -9,7 +9,7 @@ import pytest
 
 from dumptriage.errors import CasefileError
 from dumptriage.facts import Case, Casefile, Value
-from dumptriage.sources.log import read
+from dumptriage.sources.log.reader import read
 
 PAGE = 4096
 KB = 1024

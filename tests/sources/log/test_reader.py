@@ -79,7 +79,7 @@ def test_a_session() -> None:
         "tag:File:nonpaged",
         "census:Thre:nonpaged",
         "sample:8904a180",
-        "growth:tag:Thre",
+        "growth:tag:Thre:allocations",
     ]
     assert {str(fact.source).split(":")[0] for fact in case.facts} == {"log.txt"}
     tag = next(case.where("tag", tag="Thre"))

@@ -51,6 +51,10 @@ def test_a_table_of_megabytes_and_shares() -> None:
         ("| Tag | Type | Allocs | Frees |\n| Abcd | Nonp | 1000 | 400 |\n", ("nonpaged", 1000, 400, 600, None)),
         ("| Pool tag | Paged KB |\n| `Abcd` | 2 |\n", ("paged", None, None, None, 2048)),
         ("Tag\tType\tSize\nAbcd\tPaged\t1.5 GB\n", ("paged", None, None, None, 3 * 2**29)),
+        ("Tag,Type,Allocs,Frees,Bytes\nAbcd,Nonp,1000,400,38400\n", ("nonpaged", 1000, 400, 600, 38400)),
+        ('"Tag","Diff","Bytes"\n"Abcd","600","38,400"\n', (None, None, None, 600, 38400)),
+        ("Tag;Bytes\nAbcd;38.400\n", (None, None, None, None, 38400)),
+        ("Tag, Bytes\nAbcd, 38400\n", (None, None, None, None, 38400)),
         ("| tag | live | % freed |\n| Abcd | 7 | 12 % |\n", (None, None, None, 7, None)),
     ],
 )

@@ -79,3 +79,42 @@ def test_get_process(text: str) -> None:
 )
 def test_other_tables_are_none(text: str) -> None:
     assert of(read(text, PARSERS), "process") == []
+
+
+def test_handle_s_of_the_whole_machine_counts_by_type() -> None:
+    log = read(SUMMARY.replace(" -p 5120", ""), PARSERS)
+    assert [shown(fact, "type", "handles") for fact in of(log, "object_type")] == [
+        ("ALPC Port", 61),
+        ("Thread", 218340),
+    ]
+    assert of(read(SUMMARY.partition("\n")[2], PARSERS), "object_type") == []  # who was asked is not shown
+
+
+PROCESS_EXPLORER = (
+    "Process\tPID\tCPU\tPrivate Bytes\tWorking Set\tDescription\tHandles\n"
+    "System Idle Process\t0\t95.1\t60 K\t8 K\t\t\n"
+    "Interrupts\tn/a\t0.5\t0 K\t0 K\tHardware Interrupts\t\n"
+    "  System\t4\t0.1\t196 K\t140 K\t\t5,310\n"
+    "  billing.exe\t6144\t\t812,000 K\t812,000 K\tBilling\t1,204,551\n"
+    "  protected.exe\t700\t\t\t\t\t90\n"
+)
+
+
+def test_the_list_of_process_explorer() -> None:
+    assert [
+        shown(fact, "pid", "image", "private_bytes", "handle_count")
+        for fact in of(read(PROCESS_EXPLORER, PARSERS), "process")
+    ] == [
+        (0, "System Idle Process", 60 * 1024, None),
+        (4, "System", 196 * 1024, 5310),
+        (6144, "billing.exe", 812000 * 1024, 1204551),
+        (700, "protected.exe", None, 90),
+    ]
+
+
+def test_get_process_saved_with_commas() -> None:
+    text = '"Name","Id","Handles"\n"dlpscanhost","6144","1204551"\n"a, b","8","5"\n'
+    assert [shown(fact, "pid", "image", "handle_count") for fact in of(read(text, PARSERS), "process")] == [
+        (6144, "dlpscanhost", 1204551),
+        (8, "a, b", 5),
+    ]
