@@ -55,6 +55,9 @@ RELEASES = {
     26200: Release("Windows 11 25H2", "Windows Server 2025", 2025),
 }
 
+_SAME_KERNEL = {18363: 18362, 22631: 22621, 26200: 26100} | dict.fromkeys((19042, 19043, 19044, 19045), 19041)
+"""Releases that only switch features on in the kernel of an earlier one, under either number."""
+
 PRODUCT_TYPES = {1: "workstation", 2: "domain controller", 3: "server"}
 """OSVERSIONINFOEX.wProductType of the Windows SDK (VER_NT_WORKSTATION ...)."""
 
@@ -67,6 +70,11 @@ def os_name(build: int, product_type: str | None) -> str:
     if product_type is None and release.client != release.server:
         return f"{release.client} or {release.server}"
     return release.client if product_type in (None, "workstation") else release.server
+
+
+def kernel_number(build: int) -> int:
+    """The number the kernel of a build calls itself by, the same for releases that share a kernel."""
+    return _SAME_KERNEL.get(build, build)
 
 
 def release_year(build: int) -> int | None:

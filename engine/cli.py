@@ -1,22 +1,33 @@
 """The command line: `triage CASEFILE` and its subcommands."""
 
+import gc
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
-from . import __version__
+from . import __version__, cli_options
+from .cli_options import (
+    CasefilePath,
+    CasefilePaths,
+    FailOn,
+    MachineNumber,
+    Quiet,
+    RedactLevel,
+    RedactMap,
+    Reports,
+    RuleFolders,
+    SymbolPath,
+    WithDebugger,
+)
 from .cli_rules import rules_app
 from .errors import TriageError
 
-if TYPE_CHECKING:
-    from .redaction import Redaction
-
 MAIN = "run"
 """The hidden subcommand that `triage CASEFILE` means."""
+COMPARE = "compare"
 
 
 class CasefileFirst(TyperGroup):
@@ -46,51 +57,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Read a Windows kernel dump or debugger log and say what leaks, who holds it and who must fix it.\n\n"
     "triage CASEFILE                       summary on the terminal\n\n"
-    "triage CASEFILE --report out.pdf      the report that goes to the vendor",
+    "triage CASEFILE --report out.pdf      the report that goes to the vendor\n\n"
+    "triage compare BEFORE AFTER           what grew in between",
     epilog="Run 'triage run --help' for the options of triage CASEFILE. "
     "A casefile that has the name of a subcommand is given as ./NAME.",
     subcommand_metavar="CASEFILE | COMMAND [ARGS]...",
 )
-
-CasefilePath = Annotated[
-    Path, typer.Argument(metavar="CASEFILE", help="A kernel dump, a debugger log (text) or a facts.json.")
-]
-SymbolPath = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--symbols",
-        metavar="PATH",
-        help="Where symbols of kernels are, as in _NT_SYMBOL_PATH: a folder, srv*CACHE*URL, several separated by ';'. "
-        "May be given several times.",
-    ),
-]
-MachineNumber = Annotated[
-    int | None,
-    typer.Option("--machine", metavar="N", help="Of a log of several machines, only the one with this number."),
-]
-RuleFolders = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--rules",
-        metavar="DIR",
-        exists=True,
-        file_okay=False,
-        help="A folder of own rules, thresholds or known tags, over the shipped ones. May be given several times.",
-    ),
-]
-RedactLevel = Annotated[
-    Literal["names", "paths", "images", "addresses"] | None,
-    typer.Option(
-        "--redact",
-        help="Put pseudonyms for users, machines and domains (names), also for folders and files that are not Windows' "
-        "(paths), also for programs that are not (images), also for addresses (addresses). Drivers stay.",
-    ),
-]
-RedactMap = Annotated[
-    Path | None,
-    typer.Option("--redact-map", metavar="FILE", help="Write which pseudonym stands for what; keep it to yourself."),
-]
-
 
 app.add_typer(rules_app, name="rules")
 
@@ -110,23 +82,19 @@ def _group(
     """Options of the whole program."""
 
 
-@app.command(MAIN, hidden=True)
+@app.command(
+    COMPARE,
+    help="Say what grew between casefiles of one machine: BEFORE AFTER [MORE...], of any kind, in any order.",
+    short_help="Say what grew between casefiles of one machine.",
+)
+@app.command(MAIN, hidden=True, help="Diagnose a casefile; without --report the summary goes to the terminal.")
 def run(
-    casefile: CasefilePath,
-    report: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--report",
-            "-r",
-            metavar="FILE",
-            help="Write a report: .pdf, .html, .json, or .zip with all of them. May be given several times.",
-        ),
-    ] = None,
-    fail_on: Annotated[
-        str | None,
-        typer.Option(metavar="LEVEL", help="Exit with 1 when a finding is at or above: info, warning, critical."),
-    ] = None,
+    context: typer.Context,
+    casefiles: CasefilePaths,
+    report: Reports = None,
+    fail_on: FailOn = None,
     symbols: SymbolPath = None,
+    debugger: WithDebugger = None,
     machine: MachineNumber = None,
     rules: RuleFolders = None,
     redact: RedactLevel = None,
@@ -135,24 +103,25 @@ def run(
         bool, typer.Option("--watch", help="Judge and write again whenever a rule changes, until Ctrl-C.")
     ] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Print the seconds each stage took.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Diagnose a casefile; without --report the summary goes to the terminal."""
-    from .sources import Options
-    from .triage import run_casefile
+    """Diagnose a casefile, or several as one."""
+    from .triage import run_casefiles
 
-    level = _level(fail_on)
-    options = Options(symbols or ())
-    redaction = _redaction(redact, redact_map, [casefile, *(report or [])])
+    if context.info_name == COMPARE and len(casefiles) < 2:
+        raise typer.BadParameter("one casefile has nothing to be compared with; give two or more")
+    level = cli_options.severity(fail_on)
+    options = cli_options.reading(symbols, debugger, rules)
+    redaction = cli_options.redaction(redact, redact_map, [*casefiles, *(report or [])])
     if watch:
         from .watch import watch as go_on
 
         if level is not None:
             raise typer.BadParameter("a watch has no finding to end with", param_hint="--fail-on")
         go_on(
-            casefile,
+            casefiles,
             report or [],
-            _progress(quiet),
+            cli_options.progress(quiet),
             options,
             rules=rules or [],
             machine=machine,
@@ -160,10 +129,10 @@ def run(
             quiet=quiet,
         )
         return
-    worst = run_casefile(
-        casefile,
+    worst = run_casefiles(
+        casefiles,
         report or [],
-        _progress(quiet),
+        cli_options.progress(quiet),
         options,
         rules=rules or [],
         machine=machine,
@@ -178,19 +147,26 @@ def run(
 
 @app.command()
 def facts(
-    casefile: CasefilePath,
+    casefiles: CasefilePaths,
     symbols: SymbolPath = None,
+    debugger: WithDebugger = None,
     machine: MachineNumber = None,
     rules: RuleFolders = None,
     redact: RedactLevel = None,
     redact_map: RedactMap = None,
 ) -> None:
-    """Print the facts of a casefile as JSON, itself a casefile."""
-    from .sources import Options
+    """Print the facts of a casefile, or of several compared, as JSON, itself a casefile."""
     from .triage import print_facts
 
-    redaction = _redaction(redact, redact_map, [casefile])
-    print_facts(casefile, _progress(quiet=False), Options(symbols or ()), machine, rules or [], redaction)
+    redaction = cli_options.redaction(redact, redact_map, casefiles)
+    print_facts(
+        casefiles,
+        cli_options.progress(quiet=False),
+        cli_options.reading(symbols, debugger, rules),
+        machine,
+        rules or [],
+        redaction,
+    )
 
 
 @app.command()
@@ -201,13 +177,13 @@ def explain(
         typer.Argument(metavar="[RULE|FINDING]", help="A rule, or a finding: all rules that draw it."),
     ] = None,
     symbols: SymbolPath = None,
+    debugger: WithDebugger = None,
     machine: MachineNumber = None,
     rules: RuleFolders = None,
     every: Annotated[bool, typer.Option("--all", help="Every rule with its outcome and why, pack by pack.")] = False,
     form: Annotated[Literal["text", "json"], typer.Option("--format", help="How to print it.")] = "text",
 ) -> None:
     """Say why a rule fired or stayed silent; without a rule, why the verdict is what it is."""
-    from .sources import Options
     from .triage import print_explanation
 
     if every and subject is not None:
@@ -215,8 +191,8 @@ def explain(
     print_explanation(
         casefile,
         subject,
-        _progress(quiet=False),
-        Options(symbols or ()),
+        cli_options.progress(quiet=False),
+        cli_options.reading(symbols, debugger, rules),
         machine,
         rules or [],
         all_rules=every,
@@ -225,53 +201,86 @@ def explain(
 
 
 @app.command()
+def live(
+    debugger: Annotated[
+        Literal["kd", "pykd"], typer.Option("--with", help="Look with kd (the default) or with pykd.")
+    ] = "kd",
+    report: Reports = None,
+    fail_on: FailOn = None,
+    symbols: SymbolPath = None,
+    rules: RuleFolders = None,
+    redact: RedactLevel = None,
+    redact_map: RedactMap = None,
+    quiet: Quiet = False,
+) -> None:
+    """Diagnose the machine this runs on; Windows only, as administrator, started with local kernel debugging."""
+    from .sources import Options
+    from .through import LIVE
+    from .through import live as look
+    from .triage import run_casefiles
+
+    level = cli_options.severity(fail_on)
+    worst = run_casefiles(
+        [LIVE],
+        report or [],
+        cli_options.progress(quiet),
+        Options(symbols or (), through=look(debugger, symbols or (), rules or [])),
+        rules=rules or [],
+        redaction=cli_options.redaction(redact, redact_map, report or []),
+        quiet=quiet,
+    )
+    if level is not None and worst >= level:
+        raise typer.Exit(1)
+
+
+@app.command()
+def capture(
+    casefile: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CASEFILE]", help="What there is already; without it, what any case needs first."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the script here, not to the terminal.")
+    ] = None,
+    target: Annotated[
+        Literal["dump", "live", "machine"],
+        typer.Option("--for", help="A debugger with a dump open, a local kernel debugger, or a prompt of the machine."),
+    ] = "dump",
+    symbols: SymbolPath = None,
+    debugger: WithDebugger = None,
+    machine: MachineNumber = None,
+    rules: RuleFolders = None,
+) -> None:
+    """Write the script that collects what the rules still need, for somebody to run elsewhere."""
+    from .capturing import write_capture
+
+    if casefile is not None and output is not None and casefile.resolve() == output.resolve():
+        raise typer.BadParameter(f"{output} is the casefile; choose another", param_hint="--output")
+    write_capture(
+        casefile,
+        output,
+        target,
+        cli_options.progress(quiet=False),
+        cli_options.reading(symbols, debugger, rules),
+        machine,
+        rules or [],
+    )
+
+
+@app.command()
 def symbols(casefile: CasefilePath, symbols: SymbolPath = None) -> None:
     """Show which symbols and layouts a kernel dump is read with, and how to get better ones."""
     from .sources import Options, describe_symbols
 
-    for line in describe_symbols(casefile, _progress(quiet=False), Options(symbols or ())):
+    for line in describe_symbols(casefile, cli_options.progress(quiet=False), Options(symbols or ())):
         sys.stdout.write(f"{line}\n")
-
-
-def _redaction(level: str | None, file: Path | None, taken: Sequence[Path]) -> "Redaction | None":
-    """What --redact and --redact-map ask for, after making sure that the map overwrites nothing of this run."""
-    if level is None:
-        if file is not None:
-            raise typer.BadParameter("there is no map without --redact", param_hint="--redact-map")
-        return None
-    from .redaction import Redaction, level_of
-    from .report.target import check_place
-
-    if file is not None:
-        if file.resolve() in [path.resolve() for path in taken]:
-            raise typer.BadParameter(f"{file} is the casefile or a report; choose another", param_hint="--redact-map")
-        check_place(file)
-    return Redaction(level_of(level), file)
-
-
-def _level(name: str | None) -> int | None:
-    levels = {"info": 0, "warning": 1, "critical": 2}
-    if name is None:
-        return None
-    if name not in levels:
-        raise typer.BadParameter(f"{name!r} is not a level; expected info, warning or critical", param_hint="--fail-on")
-    return levels[name]
-
-
-def _progress(quiet: bool) -> Callable[[str], None]:
-    """Progress on the terminal's error stream, only where a person is watching."""
-    if quiet or not sys.stderr.isatty():
-        return lambda _: None
-
-    def show(step: str) -> None:
-        sys.stderr.write(f"\r\x1b[2K{step} ..." if step else "\r\x1b[2K")
-        sys.stderr.flush()
-
-    return show
 
 
 def main() -> None:
     """Entry point: runs the command and turns what a user can cause into one clear line and an exit status."""
+    # Nearly all that a run makes lives until its end; to look through it for garbage as often as Python does by
+    # default (every 700 objects) takes a tenth of the time of a short run.
+    gc.set_threshold(50_000, 20, 100)
     for stream in (sys.stdout, sys.stderr):
         # A name out of a casefile may hold characters the terminal's encoding has not.
         reconfigure = getattr(stream, "reconfigure", None)

@@ -48,9 +48,13 @@ def places(environment: Mapping[str, str] = os.environ) -> tuple[Path, Path]:
 
 
 def load(
-    rules: Sequence[Path] = (), casefile: Path | None = None, environment: Mapping[str, str] = os.environ
+    rules: Sequence[Path] = (),
+    casefiles: Sequence[Path] = (),
+    environment: Mapping[str, str] = os.environ,
 ) -> Settings:
     """The settings of the user and of the working directory, with these folders of rules over them.
+
+    What lies beside a casefile is passed over.
 
     Raises RulebookError with one line per mistake.
     """
@@ -60,7 +64,7 @@ def load(
     for file in places(environment):
         if not file.exists():
             continue
-        if casefile is not None and _same(file.parent, casefile.parent):
+        if any(_same(file.parent, each.parent) for each in casefiles):
             passed_over = file
             continue
         if not file.is_file():

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -9,9 +10,10 @@ from . import inference, report
 from .applied import load_rules
 from .derivation import derive
 from .diagnosis import Diagnosis
-from .errors import UsageError
+from .errors import CasefileError, UsageError
 from .facts import Case
 from .inference import Rulebook
+from .inference.met import met
 from .knowledge import Knowledge
 from .redaction import Redaction, Redactor
 from .rulefolder import SHIPPED
@@ -31,7 +33,8 @@ def diagnose(case: Case, rulebook: Rulebook, knowledge: Knowledge) -> Diagnosis:
     derive(case, knowledge)
     inferred = inference.infer(case, rulebook)
     verdict = conclude(case, inferred.findings)
-    return Diagnosis(case, verdict, inferred.findings, inferred.outcomes, rulebook.info, inferred.problems)
+    conditions = met(inferred.findings, rulebook)
+    return Diagnosis(case, verdict, inferred.findings, inferred.outcomes, rulebook.info, inferred.problems, conditions)
 
 
 def shipped_rulebook() -> Rulebook:
@@ -39,8 +42,8 @@ def shipped_rulebook() -> Rulebook:
     return inference.load([SHIPPED])
 
 
-def run_casefile(
-    casefile: Path,
+def run_casefiles(
+    casefiles: Sequence[Path],
     reports: Sequence[Path],
     progress: Progress,
     options: Options,
@@ -50,29 +53,30 @@ def run_casefile(
     redaction: Redaction | None = None,
     quiet: bool = False,
 ) -> int:
-    """Diagnose a casefile, write the reports and print the summary; returns the index of the worst severity.
+    """Diagnose casefiles, write the reports and print the summary; returns the index of the worst severity.
 
+    Several are of the same boot of the same machine, in any order: growth is worked out between them.
     `rules` are folders of own rules over those of the settings. A log of several machines gives one report each: the
     gravest under the name asked for, the others numbered after it (out-2.pdf). `machine` picks one by its number.
     """
     started = perf_counter()
-    settings = _settings_for(casefile, rules, quiet)
+    settings = settings_for(casefiles, rules, quiet)
     books = load_rules(settings)
     options.timings["rule files"] = perf_counter() - started
-    cases = read_cases(casefile, reports, progress, options, machine)
+    cases = read_cases(casefiles, reports, progress, options, machine)
     redactor = None
     if redaction is not None:
-        cases, redactor = redacted(cases, casefile, redaction, books[1])
+        cases, redactor = redacted(cases, casefiles, redaction, books[1])
     with report.using(settings.report):
         return judge(cases, books, reports, progress, options, quiet, redactor)
 
 
 def redacted(
-    cases: Sequence[Case], casefile: Path, redaction: Redaction, knowledge: Knowledge
+    cases: Sequence[Case], casefiles: Sequence[Path], redaction: Redaction, knowledge: Knowledge
 ) -> tuple[list[Case], Redactor]:
     """The cases with pseudonyms for what is to be hidden, and what knows the pseudonyms."""
     redactor = Redactor(redaction, knowledge)
-    return redactor.cases(cases, casefile.name), redactor
+    return redactor.cases(cases, *(casefile.name for casefile in casefiles)), redactor
 
 
 def _write_map(redactor: Redactor) -> None:
@@ -80,9 +84,9 @@ def _write_map(redactor: Redactor) -> None:
         report.write_map(redactor.document(), redactor.redaction.map)
 
 
-def _settings_for(casefile: Path, rules: Sequence[Path], quiet: bool = False) -> Settings:
-    """The settings that count for a casefile, after telling which do not."""
-    found = load_settings(rules, casefile)
+def settings_for(casefiles: Sequence[Path], rules: Sequence[Path], quiet: bool = False) -> Settings:
+    """The settings that count for casefiles, after telling which do not: none that lies beside one of them."""
+    found = load_settings(rules, casefiles)
     if found.passed_over is not None and not quiet:
         sys.stderr.write(
             f"triage: {found.passed_over} is not read: settings beside a casefile may be its sender's. "
@@ -93,12 +97,52 @@ def _settings_for(casefile: Path, rules: Sequence[Path], quiet: bool = False) ->
 
 
 def read_cases(
-    casefile: Path, reports: Sequence[Path], progress: Progress, options: Options, machine: int | None
+    casefiles: Sequence[Path],
+    reports: Sequence[Path],
+    progress: Progress,
+    options: Options,
+    machine: int | None,
 ) -> list[Case]:
-    """The cases of a casefile, or the one of `machine`, after making sure that the reports can be written."""
+    """The cases of a casefile, or the one of `machine`, after making sure that the reports can be written.
+
+    Of several casefiles it is one case: the facts of the latest, and what was read at every moment. Raises
+    CasefileError where they are not of one boot of one machine.
+    """
     for target in reports:
         report.check_target(target)
-    return _chosen(read(casefile, progress, options), machine)
+    if len(casefiles) == 1:
+        return _chosen(read(casefiles[0], progress, options), machine)
+    if machine is not None:
+        raise UsageError(
+            "--machine picks a machine of one casefile; to compare snapshots, give casefiles of one machine"
+        )
+    return [_compared(casefiles, progress, options)]
+
+
+def _compared(casefiles: Sequence[Path], progress: Progress, options: Options) -> Case:
+    """The case that several casefiles make together."""
+    from .snapshots import MAX_CASEFILES, joined
+
+    if len(casefiles) > MAX_CASEFILES:
+        raise UsageError(f"{len(casefiles)} casefiles are more than the {MAX_CASEFILES} that can be compared at once")
+    cases: list[Case] = []
+    for number, casefile in enumerate(casefiles, 1):
+        step = f"{number} of {len(casefiles)}"
+        timings: dict[str, float] = {}
+        found = read(
+            casefile,
+            lambda text, step=step: progress(text and f"{step}: {text}"),  # type: ignore[misc]
+            replace(options, timings=timings),
+        )
+        options.timings.update((f"{step}: {stage}", seconds) for stage, seconds in timings.items())
+        if len(found) > 1:
+            raise CasefileError(
+                f"{casefile.name} holds {len(found)} machines ({_machines(found)}), and casefiles to compare are "
+                "of one machine: cut it to the lines of that machine"
+            )
+        cases += found
+    progress("Comparing the snapshots")
+    return joined(cases)
 
 
 def judge(
@@ -146,18 +190,18 @@ def _machines(cases: list[Case]) -> str:
 
 
 def print_facts(
-    casefile: Path,
+    casefiles: Sequence[Path],
     progress: Progress,
     options: Options,
     machine: int | None = None,
     rules: Sequence[Path] = (),
     redaction: Redaction | None = None,
 ) -> None:
-    """Print the facts of a casefile as facts.json, derived fields included."""
-    _, knowledge = load_rules(_settings_for(casefile, rules))
-    case = _one_case(casefile, progress, options, machine)
+    """Print the facts of a casefile, or of several compared, as facts.json, derived fields included."""
+    _, knowledge = load_rules(settings_for(casefiles, rules))
+    case = one_case(casefiles, progress, options, machine)
     if redaction is not None:
-        (case,), redactor = redacted([case], casefile, redaction, knowledge)
+        (case,), redactor = redacted([case], casefiles, redaction, knowledge)
         _write_map(redactor)
     derive(case, knowledge)
     sys.stdout.write(report.facts_json(case) + "\n")
@@ -177,14 +221,14 @@ def print_explanation(
     """Print why a rule, the rules of a finding, all rules or the verdict came out as they did."""
     from .explain import explain
 
-    rulebook, knowledge = load_rules(_settings_for(casefile, rules))
-    diagnosis = diagnose(_one_case(casefile, progress, options, machine), rulebook, knowledge)
+    rulebook, knowledge = load_rules(settings_for([casefile], rules))
+    diagnosis = diagnose(one_case([casefile], progress, options, machine), rulebook, knowledge)
     sys.stdout.write(report.explanation(explain(diagnosis, rulebook, subject, all_rules=all_rules), as_json=as_json))
 
 
-def _one_case(casefile: Path, progress: Progress, options: Options, machine: int | None) -> Case:
-    """The only case of a casefile, or the one picked."""
-    cases = _chosen(read(casefile, progress, options), machine)
+def one_case(casefiles: Sequence[Path], progress: Progress, options: Options, machine: int | None) -> Case:
+    """The only case of a casefile, or the one picked; of several casefiles the one they make together."""
+    cases = read_cases(casefiles, (), progress, options, machine)
     progress("")
     if len(cases) > 1:
         raise UsageError(f"the casefile holds {len(cases)} machines; pick one with --machine: {_machines(cases)}")

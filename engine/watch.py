@@ -14,7 +14,7 @@ from .errors import RulebookError, TriageError
 from .facts import Case
 from .redaction import Redaction, Redactor
 from .sources import Options
-from .triage import Progress, judge, read_cases, redacted
+from .triage import Progress, judge, read_cases, redacted, settings_for
 
 SECONDS = 0.3
 """Between two looks at the files."""
@@ -23,7 +23,7 @@ Stamps = dict[str, tuple[int, int]]
 
 
 def watch(
-    casefile: Path,
+    casefiles: Sequence[Path],
     reports: Sequence[Path],
     progress: Progress,
     options: Options,
@@ -34,31 +34,31 @@ def watch(
     quiet: bool = False,
     stop: Event | None = None,
 ) -> None:
-    """Judge a casefile now and whenever a rule, a threshold, a setting or a list of tags changes, until Ctrl-C.
+    """Judge casefiles now and whenever a rule, a threshold, a setting or a list of tags changes, until Ctrl-C.
 
     Mistakes are printed and the watch goes on; reports keep what they said last. `stop` ends it too. Raises
     CasefileError where the casefile cannot be read, UsageError where a report cannot be written there.
     """
     stop = stop or Event()
-    cases = read_cases(casefile, reports, progress, options, machine)
+    cases = read_cases(casefiles, reports, progress, options, machine)
     redactor = None
     if redaction is not None:
-        _, knowledge = load_rules(settings.load(rules, casefile))
-        cases, redactor = redacted(cases, casefile, redaction, knowledge)
+        _, knowledge = load_rules(settings_for(casefiles, rules, quiet=True))
+        cases, redactor = redacted(cases, casefiles, redaction, knowledge)
     seen: Stamps | None = None
     with contextlib.suppress(KeyboardInterrupt):  # the way to end a watch
         while not stop.is_set():
             # Looked at before the files are read: a change while they are read is seen the next time.
-            now = stamps(rules, casefile)
+            now = stamps(rules, casefiles)
             if now != seen:
                 seen = now
-                _judge(cases, casefile, reports, progress, options, rules, quiet, redactor)
+                _judge(cases, casefiles, reports, progress, options, rules, quiet, redactor)
             stop.wait(SECONDS)
 
 
 def _judge(
     cases: Sequence[Case],
-    casefile: Path,
+    casefiles: Sequence[Path],
     reports: Sequence[Path],
     progress: Progress,
     options: Options,
@@ -69,7 +69,7 @@ def _judge(
     """One round: the reports written anew, or the mistakes that kept them from it."""
     started = perf_counter()
     try:
-        found = settings.load(rules, casefile)
+        found = settings_for(casefiles, rules, quiet=True)
         with report.using(found.report):
             judge(copies(cases), load_rules(found), reports, progress, options, quiet, redactor)
     except TriageError as error:
@@ -80,16 +80,16 @@ def _judge(
             sys.stderr.write(f"{perf_counter() - started:.1f} s; waiting for a rule to change, Ctrl-C ends it\n")
 
 
-def stamps(rules: Sequence[Path], casefile: Path) -> Stamps:
+def stamps(rules: Sequence[Path], casefiles: Sequence[Path]) -> Stamps:
     """Time and size of every file the judgement depends on."""
-    return {str(path): stamp for path in _watched(rules, casefile) if (stamp := _stamp(path)) is not None}
+    return {str(path): stamp for path in _watched(rules, casefiles) if (stamp := _stamp(path)) is not None}
 
 
-def _watched(rules: Sequence[Path], casefile: Path) -> Iterator[Path]:
+def _watched(rules: Sequence[Path], casefiles: Sequence[Path]) -> Iterator[Path]:
     yield from settings.places()
     folders: list[Path | Traversable] = [rulefolder.SHIPPED, *rules]
     try:
-        found = settings.load(rules, casefile)
+        found = settings_for(casefiles, rules, quiet=True)
     except RulebookError:  # shown when the rules are loaded; what it says otherwise is not known
         pass
     else:

@@ -171,14 +171,14 @@ class TestBesideTheCasefile:
 
     def test_settings_are_not_read(self, project: Path) -> None:
         write("this is no TOML")
-        found = settings.load(casefile=project / "case.log")
+        found = settings.load(casefiles=[project / "case.log"])
         assert (found.files, found.passed_over) == ((), Path("triage.toml"))
-        assert settings.load(casefile=Path("case.log")).passed_over == Path("triage.toml")
+        assert settings.load(casefiles=[Path("case.log")]).passed_over == Path("triage.toml")
 
     def test_a_link_to_the_folder_does_not_help(self, project: Path, tmp_path: Path) -> None:
         write("this is no TOML")
         (tmp_path / "link").symlink_to(project)
-        assert settings.load(casefile=tmp_path / "link" / "case.log").passed_over == Path("triage.toml")
+        assert settings.load(casefiles=[tmp_path / "link" / "case.log"]).passed_over == Path("triage.toml")
 
     def test_the_user_is_told(self, project: Path) -> None:
         write("this is no TOML")

@@ -47,7 +47,7 @@ class Watched:
         self.thread = Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
-        watching.watch(LOG, [self.report], self._count, self.options, rules=[self.rules], stop=self.stop)
+        watching.watch([LOG], [self.report], self._count, self.options, rules=[self.rules], stop=self.stop)
 
     def _count(self, step: str) -> None:
         self.reads += step.startswith("Reading")
@@ -153,9 +153,9 @@ def test_the_casefile_is_read_once(watched: Watched, monkeypatch: pytest.MonkeyP
 
 def test_what_ends_it_at_once(tmp_path: Path) -> None:
     with pytest.raises(CasefileError):
-        watching.watch(tmp_path / "none.log", [], lambda _: None, Options())
+        watching.watch([tmp_path / "none.log"], [], lambda _: None, Options())
     with pytest.raises(UsageError):
-        watching.watch(LOG, [tmp_path / "out.docx"], lambda _: None, Options())
+        watching.watch([LOG], [tmp_path / "out.docx"], lambda _: None, Options())
 
 
 def test_with_all_shipped_rules_an_edit_costs_less_than_two_seconds(
@@ -163,7 +163,7 @@ def test_with_all_shipped_rules_an_edit_costs_less_than_two_seconds(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
-    cases = read_cases(LOG, [], lambda _: None, Options(), None)
+    cases = read_cases([LOG], [], lambda _: None, Options(), None)
     for words in ("first", "second"):
         (tmp_path / "mine" / "p.yaml").write_text(RULE.format(says=words).replace("@mine", "1 %"), encoding="utf-8")
         started = time.process_time()  # other programs may be busy
