@@ -1,6 +1,7 @@
 """What to ask the debugger for when a kind of fact is missing: its name in words and the commands that show it."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 from .conditions import Compare, Pattern
 from .rows import Row
@@ -11,7 +12,7 @@ _MISSING: dict[str, tuple[str, tuple[str, ...]]] = {
     "pool": ("the pool totals", ("!vm 1",)),
     "tag": ("pool usage by tag", ("!poolused 2", "!poolused 4")),
     "tag_group": ("pool usage by tag", ("!poolused 2", "!poolused 4")),
-    "object_type": ("the counts of an object type", ("!object \\ObjectTypes", "!object {type}")),
+    "object_type": ("the counts of an object type", ("dt nt!_OBJECT_TYPE poi(nt!<variable of {bare type}>)",)),
     "process": ("the list of processes", ("!process 0 0",)),
     "handles": ("handles by process and type", ("!process 0 0", "!handle 0 3 0 {type}")),
     "dead_objects": ("ended threads and processes in memory", ("!process 0 0", "!poolfind Thre", "!poolfind Proc")),
@@ -21,8 +22,8 @@ _MISSING: dict[str, tuple[str, tuple[str, ...]]] = {
     "stack": ("a call stack that allocates the tag", ("wpr -start Pool",)),
     "census": ("an enumeration of pool blocks", ("!poolfind {tag} 0",)),
     "sample": ("a sampled object", ("!poolfind {tag} 0", "!object <address>")),
-    "unfreed": ("what a driver had not freed when it was unloaded", ("!verifier 3", "!wdfkd.wdflogdump")),
-    "growth": ("a second snapshot to compare with", ("!poolused 2",)),
+    "unfreed": ("what a driver had not freed when it was unloaded", ("!verifier 3", "!wdfkd.wdflogdump <driver>")),
+    "growth": ("a second snapshot to compare with", ("poolmon -n pool-<number>.log, every 30 minutes for 3 hours",)),
 }  # fmt: skip
 
 DERIVED_FROM = {"tag_group": "tag", "defect": "module"}
@@ -59,4 +60,7 @@ def commands(pattern: Pattern) -> tuple[str, ...]:
     object_type = constants.get("type", "<type>")
     tag = constants.get("tag", "<tag>")
     listed = _MISSING.get(pattern.kind, ("", ()))[1]
-    return tuple(command.replace("{type}", object_type).replace("{tag}", tag) for command in listed)
+    if object_type == "*":  # handles of all types together
+        listed = tuple(command.replace(" {type}", "") for command in listed)
+    words = {"{type}": object_type, "{bare type}": object_type.strip("<>"), "{tag}": tag}
+    return tuple(reduce(lambda text, word: text.replace(*word), words.items(), command) for command in listed)

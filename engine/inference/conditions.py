@@ -165,6 +165,15 @@ def missed_by(term: Term, row: Row, bound: Bound) -> float | None:
     return None if COMPARE[term.op](value, needed) else abs(value - needed) / abs(needed)
 
 
+def origin(term: Term) -> str | None:
+    """Where what a term compares with is from: a threshold with its source, or a field of another fact."""
+    if isinstance(term, Compare) and term.threshold is not None:
+        return f"@{term.threshold.name}, {term.threshold.source}"
+    if isinstance(term, Join):
+        return f"{f'{term.factor:g} * ' if term.factor is not None else ''}{term.alias}.{term.other}"
+    return None
+
+
 _NEEDS = {">=": "at least ", ">": "more than ", "<=": "at most ", "<": "less than ", "==": "", "!=": "anything but "}
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from ..diagnosis import Condition
 from ..facts import Value
-from .conditions import ORDERING, Compare, Join, Pattern, Term, figure, missed_by, needs
+from .conditions import ORDERING, Compare, Join, Pattern, Term, figure, missed_by, needs, origin
 from .judged import NEAR, Judged, judged
 from .matching import Store
 from .rows import Row
@@ -23,6 +24,12 @@ class NearMiss:
     term: Compare | Join
     needed: float
     miss: float
+
+    def condition(self) -> Condition:
+        """The condition that fails, as data."""
+        field, term = self.term.field, self.term
+        value = self.row.values[field.name]
+        return Condition(self.row.fact, field.name, field.unit, value, term.op, (self.needed,), origin(term))
 
     def sentence(self) -> str:
         """pool.percent_of_max is 78 % (pool:nonpaged), needs at least 80 %."""

@@ -6,7 +6,7 @@ something else already rules it out, it passed. Judged apart from the engine, ov
 
 from collections.abc import Mapping, Sequence
 
-from ..diagnosis import Finding, Outcome, RuleOutcome
+from ..diagnosis import Condition, Finding, Outcome, RuleOutcome
 from . import capture
 from .conditions import Known, Pattern, Term
 from .judged import Judged, judged
@@ -51,7 +51,7 @@ class Outcomes:
         false = [one.failed for one in judged if one.failed]
         unknown = [one for one in judged if one.missing and not one.failed]
         if near is not None:
-            self._set(number, "near_miss", near.sentence())
+            self._set(number, "near_miss", near.sentence(), near=near.condition())
         elif false or not unknown:
             self._set(number, "passed", false[0] if false else "No combination of facts fits.")
         else:
@@ -113,10 +113,17 @@ class Outcomes:
         blockers = (Blockers(pattern, self._facts) for pattern in rule.unless if _bindable(pattern, best.bound))
         return None if any(blocker.find(best.bound) for blocker in blockers) else best
 
-    def _set(self, number: int, outcome: Outcome, why: str, commands: tuple[str, ...] = ()) -> None:
+    def _set(
+        self,
+        number: int,
+        outcome: Outcome,
+        why: str,
+        commands: tuple[str, ...] = (),
+        near: Condition | None = None,
+    ) -> None:
         rule = self._rules[number]
         self._by_rule[number] = RuleOutcome(
-            rule.id, rule.version, rule.status, rule.title, outcome, why, commands, rule.origin
+            rule.id, rule.version, rule.status, rule.title, outcome, why, commands, rule.origin, near
         )
 
 
