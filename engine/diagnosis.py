@@ -65,12 +65,34 @@ class Finding:
     """The folder of own rules its rule is from; None for the shipped rules."""
 
 
+Asked = Literal["==", "!=", "<", "<=", ">", ">=", "one of", "like", "known", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a rule on a field of a fact, with the value it met there.
+
+    `value` is None where the field is unknown. `needed` is what it is compared with: a value, several for "one of", the
+    expression for "like", nothing for "known" and "unknown". `origin` says where that is from: the name and the source
+    of a threshold, or the field of another fact (0.5 * t.outstanding).
+    """
+
+    fact: Fact
+    field: str
+    unit: str
+    value: Value | None
+    asked: Asked
+    needed: tuple[Value, ...]
+    origin: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
     """What became of one rule.
 
     `why` is one sentence: what it found, which condition failed and by how much, or which fact was missing.
-    `capture` are the debugger commands that would supply what was missing.
+    `capture` are the debugger commands that would supply what was missing. `near` is the one condition a near miss
+    fails.
     """
 
     rule: str
@@ -82,6 +104,7 @@ class RuleOutcome:
     capture: tuple[str, ...] = ()
     origin: str | None = None
     """The folder of own rules it is from; None for the shipped rules."""
+    near: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +154,5 @@ class Diagnosis:
     rulebook: RulebookInfo
     problems: tuple[str, ...] = field(default=())
     """What the inference itself could not do, one sentence each (a rule whose sentence could not be rendered)."""
+    conditions: Mapping[str, tuple[Condition, ...]] = field(default_factory=dict)
+    """The conditions that made a finding, by the id of its fact; those on other findings are its evidence."""

@@ -12,7 +12,9 @@ from .mistakes import Mistakes, Place, closest, nearest
 from .report import Branding
 from .report.branding import SECTIONS
 
-KEYS = ("company", "contact", "logo", "language", "sections", "wording", "templates")
+KEYS = ("company", "contact", "logo", "language", "sections", "wording", "templates", "pdf")
+PDF = ("pdf/ua-1", "pdf/a-3")
+"""Kinds of PDF: for every reader, or for the archive too, with the JSON report embedded."""
 MAX_LINE = 200
 MAX_CONTACT = 8
 MAX_LOGO = 256 * 1024
@@ -56,6 +58,7 @@ class ReportSettings:
             # Own sentences of the folder of templates, then those of the file named: the latter go over the former.
             "templates": self._templates,
             "wording": self._wording,
+            "pdf": self._pdf,
         }
         found = before
         for key in value:
@@ -84,6 +87,12 @@ class ReportSettings:
         if isinstance(value, str) and re.fullmatch(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}", value):
             return {"language": value}
         self._wrong("language", 'expected a language tag such as "de" or "pt-BR"')
+        return {}
+
+    def _pdf(self, value: Any) -> dict[str, Any]:
+        if value in PDF:
+            return {"archived": value == "pdf/a-3"}
+        self._wrong("pdf", f"expected {' or '.join(PDF)}")
         return {}
 
     def _sections(self, value: Any) -> dict[str, Any]:

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ..diagnosis import Diagnosis
+from ..diagnosis import Condition, Diagnosis
 from ..facts import KINDS, Case, Fact
-from ..facts.case import CasefileKind
 from ..facts.fact import Value, fact_id
+from ..facts.history import History
 from ..knowledge import Knowledge, module_stem
 from . import paths
 from .addresses import Addresses
-from .finders import domains_of, find
+from .finders import PSEUDONYM, domains_of, find
 from .images import Images
 from .levels import LEVELS, Level, Redaction, level_of
 from .pseudonyms import Pseudonyms
@@ -23,7 +23,7 @@ MAP_SCHEMA = "dumptriage/redaction/1"
 _MIN_INSIDE = 5
 """Letters from which a name is replaced even inside another word."""
 _ENDINGS = (".log", ".txt", ".dmp", ".mdmp", ".kdmp", ".hdmp", ".json")
-_KIND_ENDINGS: Mapping[CasefileKind, str] = {"dump": ".dmp", "log": ".log", "poolmon": ".log", "facts": ".json"}
+_KIND_ENDINGS: Mapping[str, str] = {"dump": ".dmp", "log": ".log", "poolmon": ".log", "facts": ".json"}
 
 
 class Redactor:
@@ -48,6 +48,11 @@ class Redactor:
         """
         for case in cases:
             self._take_files(case, files)
+        self._files = dict(sorted(self._files.items(), key=lambda each: -len(each[0])))  # a.log.1 before a.log
+        computers = [name for case in cases for system in case.of("system") if (name := system.text("computer"))]
+        for name in computers:
+            if not PSEUDONYM.fullmatch(name):
+                self._pseudonyms.of("host", name)
         texts = [text for case in cases for text in _texts(case)]
         found = [(one.kind, text[one.start : one.end].strip()) for text in texts for one in find(text)]
         # Short file names find their long form only where that is known already.
@@ -85,10 +90,19 @@ class Redactor:
         def origin(name: str | None) -> str | None:
             return None if name is None else self.text(name)
 
+        def asked(one: Condition) -> Condition:
+            needed = tuple(self.text(each) if isinstance(each, str) else each for each in one.needed)
+            return replace(one, needed=needed, origin=origin(one.origin))
+
+        conditions = {finding: tuple(map(asked, found)) for finding, found in diagnosis.conditions.items()}
         return replace(
             diagnosis,
+            conditions=conditions,
             findings=tuple(replace(each, origin=origin(each.origin)) for each in diagnosis.findings),
-            outcomes=tuple(replace(each, origin=origin(each.origin)) for each in diagnosis.outcomes),
+            outcomes=tuple(
+                replace(each, origin=origin(each.origin), near=asked(each.near) if each.near else None)
+                for each in diagnosis.outcomes
+            ),
             rulebook=replace(diagnosis.rulebook, changes=tuple(map(self.text, diagnosis.rulebook.changes))),
         )
 
@@ -109,8 +123,25 @@ class Redactor:
             case.number,
         )
         before = case.redaction
+        redacted.history = None if case.history is None else self._history(case.history)
         redacted.redaction = max(self.level, level_of(before) if before in LEVELS else self.level).word
         return redacted
+
+    def _history(self, history: History) -> History:
+        return History(
+            [replace(moment, source=self.text(moment.source)) for moment in history.moments],
+            [
+                replace(
+                    readings,
+                    subjects=tuple(
+                        {name: self._value("growth", name, value) for name, value in subject.items()}
+                        for subject in readings.subjects
+                    ),
+                    verify=None if readings.verify is None else self.text(readings.verify),
+                )
+                for readings in history.readings
+            ],
+        )
 
     def _fact(self, fact: Fact) -> Fact:
         fields = {name: self._value(fact.kind, name, value) for name, value in fact.fields.items()}
@@ -125,22 +156,39 @@ class Redactor:
         )
 
     def _value(self, kind: str, name: str, value: Value) -> Value:
-        if not isinstance(value, str) or _is_word(kind, name):
+        if not isinstance(value, str) or _is_word(kind, name) or _is_microsoft(name, value):
             return value
         spec = KINDS[kind].fields.get(name) if kind in KINDS else None
         if spec is not None and spec.type == "address":
             return self._addresses.field(value) if self.level >= Level.ADDRESSES else value
+        if (kind, name) == ("system", "computer") and not PSEUDONYM.fullmatch(value):
+            return self._pseudonyms.of("host", value)
         return self.text(value)
 
     def _take_files(self, case: Case, files: Iterable[str]) -> None:
-        """The names of the casefile: its own, that of the archive it lay in, and stems that are no plain word."""
-        inner, _, outer = case.casefile.name.partition(" in ")
-        ending = next((each for each in _ENDINGS if inner.lower().endswith(each)), _KIND_ENDINGS[case.casefile.kind])
-        for file in dict.fromkeys([case.casefile.name, inner, outer, *files]):
+        """The names of the casefile, or of each of several that were compared."""
+        snapshots = case.of("snapshot")
+        named = [fact.text("name") or "" for fact in snapshots]
+        if len(snapshots) < 2:
+            self._take_file("casefile", case.casefile.kind, [case.casefile.name, *named, *files])
+            return
+        for number, (name, fact) in enumerate(zip(named, snapshots, strict=True), 1):
+            given = [file for file in files if file == name or name.endswith(f" in {file}")]
+            self._take_file(f"casefile-{number}", fact.text("source_kind") or "log", [name, *given])
+        self._take_file("casefile", case.casefile.kind, [case.casefile.name, *files])
+
+    def _take_file(self, given: str, kind: str, names: Iterable[str]) -> None:
+        """A file's own name, that of the archive it lay in, and stems that are no plain word."""
+        forms: list[str] = []
+        for name in names:
+            inner, _, outer = name.partition(" in ")
+            forms += [name, inner, outer]
+        ending = next((each for each in _ENDINGS if forms[1].lower().endswith(each)), _KIND_ENDINGS.get(kind, ".log"))
+        for file in dict.fromkeys(forms):
             stem = file.partition(".")[0]
             for form in (file, stem if len(stem) >= _MIN_INSIDE and not stem.isalpha() else ""):
                 if form:
-                    self._files.setdefault(form, f"casefile{ending if form == file else ''}")
+                    self._files.setdefault(form, f"{given}{ending if form == file else ''}")
 
     def _prepare(self) -> None:
         """One expression for all names in all spellings, longest first."""
@@ -182,6 +230,11 @@ class Redactor:
             if not inside or self._knowledge.is_common(f"{word}.exe") or self._knowledge.is_microsoft(word):
                 return match[0]
         return self._named[str(match.lastgroup)]
+
+
+def _is_microsoft(name: str, value: str) -> bool:
+    """Whether it is the company the rules know system drivers by, whatever a domain or user is called."""
+    return name in ("company", "vendor") and value.lower().startswith("microsoft")
 
 
 def _is_word(kind: str, name: str) -> bool:

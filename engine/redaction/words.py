@@ -8,9 +8,9 @@ def _words(text: str, *with_blanks: str) -> frozenset[str]:
 WORD_FIELDS = _words("""
     type tag pool limit share_basis tag_class object_type role dominant_type architecture product_type dump_type
     severity problem lead lead_class lead_owner followers_owner group_lead tags basis purpose how state quantity unit
-    match checker section version timestamp checksum owner owner_source holds leak normal mistaken_for vendor report_to
-    asks company product description os pool_limits crash_time bugcheck_name debugger_version thread_states defect what
-    first fixed_in reported reference part
+    match checker section version timestamp checksum owner owner_source holds leak normal mistaken_for report_to
+    asks os pool_limits crash_time bugcheck_name debugger_version thread_states defect what
+    first fixed_in reported reference part course left_of source_kind time until placed_by
 """)
 """Fields of facts with words of the vocabulary or of what is publicly known, never what a machine's owner chose."""
 

@@ -54,6 +54,17 @@ _RIVALS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 }
 
 
+_PART_OF = {
+    "client": "culprit",
+    "shared_tag": "culprit",
+    "client_of_driver": "culprit",
+    "tool": "culprit",
+    "table_not_read": "holder",
+    "owner_elsewhere": "holder",
+}
+"""The part of the verdict a mistake is about, where it is not the kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alternative:
     """Something else it could be: what, how likely in words, what speaks against it and what would tell them apart."""
@@ -118,7 +129,7 @@ def _rivals(diagnosis: Diagnosis, chain: Chain, wording: Wording) -> list[Altern
         against = tuple(sorted({number for each in excluding if (number := steps.get(each)) is not None}))
         rivals.append(
             Alternative(
-                wording("part.kind.label" if name not in ("client", "shared_tag") else "part.culprit.label"),
+                wording(f"part.{_PART_OF.get(name, 'kind')}.label"),
                 wording(f"{key}.what"),
                 wording("alternatives.against" if against else "alternatives.open"),
                 0,

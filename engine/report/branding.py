@@ -27,6 +27,7 @@ class Branding:
 
     `wording` are the sentences that replace shipped ones, with the file each is from; `templates` the texts of own
     templates and style sheets by the name of the shipped file they stand for. `language` is that of the wording.
+    `archived` asks for PDF/A-3 with the JSON report embedded.
     """
 
     company: str = ""
@@ -36,6 +37,7 @@ class Branding:
     sections: tuple[str, ...] = ()
     wording: tuple[tuple[str, str, str], ...] = ()
     templates: tuple[tuple[str, str], ...] = ()
+    archived: bool = False
 
 
 SHIPPED = Branding()

@@ -1,6 +1,6 @@
 """The chain of reasoning: each finding as a step with the facts it rests on."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..diagnosis import Diagnosis, Finding, VerdictPart
@@ -73,6 +73,8 @@ class Step:
     """Numbers of the steps whose conclusions are among its evidence."""
     origin: str | None
     """The folder of own rules its rule is from; None for the shipped rules."""
+    finding: str
+    """Id of the finding."""
 
     @property
     def anchor(self) -> str:
@@ -108,7 +110,8 @@ def build(diagnosis: Diagnosis, wording: Wording) -> Chain:
     aside = [finding for finding in wanted if finding not in main]
     numbers = {finding.fact.id: number for number, finding in enumerate([*main, *aside], 1)}
     shown: dict[str, int] = {}
-    steps = [_step(finding, numbers, shown, wording) for finding in [*main, *aside]]
+    looked = _looked_at(diagnosis)
+    steps = [_step(finding, numbers, shown, looked, wording) for finding in [*main, *aside]]
     return Chain(tuple(steps[: len(main)]), tuple(steps[len(main) :]), numbers)
 
 
@@ -145,11 +148,21 @@ def _same_matter(finding: Finding, diagnosis: Diagnosis) -> bool:
     return not (verdict.holder.pid is not None and pid is not None and pid != verdict.holder.pid)
 
 
-def _step(finding: Finding, numbers: Mapping[str, int], shown: dict[str, int], wording: Wording) -> Step:
+def _step(
+    finding: Finding,
+    numbers: Mapping[str, int],
+    shown: dict[str, int],
+    looked: Mapping[str, Collection[str]],
+    wording: Wording,
+) -> Step:
     number = numbers[finding.fact.id]
     facts = {fact.id: fact for fact in finding.evidence.values()}
     given: set[str] = set()
-    evidence = [_evidence(fact, number, shown, given, wording) for fact in facts.values() if fact.kind != "finding"]
+    evidence = [
+        _evidence(fact, number, shown, given, looked.get(fact.id, ()), wording)
+        for fact in facts.values()
+        if fact.kind != "finding"
+    ]
     return Step(
         number,
         finding.part,
@@ -166,11 +179,15 @@ def _step(finding: Finding, numbers: Mapping[str, int], shown: dict[str, int], w
         finding.references,
         tuple(sorted(numbers[each] for each in facts if each in numbers)),
         finding.origin,
+        finding.fact.id,
     )
 
 
-def _evidence(fact: Fact, number: int, shown: dict[str, int], given: set[str], wording: Wording) -> Evidence:
-    """A fact as evidence of a step. `shown` holds the step of each fact and quote, `given` the quotes of this step."""
+def _evidence(
+    fact: Fact, number: int, shown: dict[str, int], given: set[str], looked: Collection[str], wording: Wording
+) -> Evidence:
+    """A fact as evidence of a step. `shown` holds the step of each fact and quote, `given` the quotes of this step,
+    `looked` are the fields that conditions looked at."""
     name = subject(fact, wording)
     earlier = shown.get(fact.id)
     if earlier is not None:
@@ -178,7 +195,7 @@ def _evidence(fact: Fact, number: int, shown: dict[str, int], given: set[str], w
     shown[fact.id] = number
     quality = None if fact.quality == "exact" else wording(f"quality.{fact.quality}")
     quote = (fact.quote or "").rstrip()
-    shown_figures = _figures(fact, wording)
+    shown_figures = _figures(fact, looked, wording)
     # Several facts may come from one output: it is quoted with the first of them.
     quoted = shown.setdefault(f"\n{quote}", number) if quote else number
     if not quote or quoted != number or quote in given:
@@ -199,24 +216,33 @@ def subject(fact: Fact, wording: Wording) -> str:
     return " ".join([wording.first(f"fact.{fact.kind}", "fact.other"), *([image] if image else []), *keys])
 
 
-def _figures(fact: Fact, wording: Wording) -> tuple[tuple[str, str], ...]:
+def _figures(fact: Fact, looked: Collection[str], wording: Wording) -> tuple[tuple[str, str], ...]:
     kind = KINDS.get(fact.kind)
     keys = kind.key if kind else ()
     names = _SHOWN.get(fact.kind) or tuple(name for name in fact.fields if name not in keys and name != "image")
-    pairs = [(_within(label(name, wording)), figures.field_text(fact, name)) for name in names if name in fact.fields]
-    return tuple(pairs[:_MAX_FIELDS])
+    if fact.kind == "memory" and looked:  # one fact with all counters of the machine
+        names = tuple(name for name in names if name in looked)
+    return tuple(
+        (within(label(name, wording, fact.kind)), figures.field_text(fact, name))
+        for name in names
+        if name in fact.fields
+    )[:_MAX_FIELDS]
 
 
-def _within(heading: str) -> str:
+def within(heading: str) -> str:
     """A heading as it stands within a sentence: small initial, unless its first word is a name."""
     first = heading.split(" ")[0]
     return heading if any(letter.isupper() for letter in first[1:]) else heading[:1].lower() + heading[1:]
 
 
-def label(name: str, wording: Wording) -> str:
-    """The name of a field as a reader sees it."""
+def label(name: str, wording: Wording, kind: str = "") -> str:
+    """The name of a field as a reader sees it; counters of memory are called what the vocabulary says they are."""
     key = f"column.{name}"
-    return wording(key) if key in wording else name.replace("_", " ")
+    if key in wording:
+        return wording(key)
+    if kind == "memory" and name in KINDS[kind].fields:
+        return KINDS[kind].fields[name].doc.removesuffix(" (derived)")
+    return name.replace("_", " ")
 
 
 def of_part(diagnosis: Diagnosis, part: str, wording: Wording) -> tuple[Step, ...]:
@@ -224,4 +250,14 @@ def of_part(diagnosis: Diagnosis, part: str, wording: Wording) -> tuple[Step, ..
     found = [finding for finding in diagnosis.findings if finding.part == part]
     numbers = {finding.fact.id: number for number, finding in enumerate(found, 1)}
     shown: dict[str, int] = {}
-    return tuple(_step(finding, numbers, shown, wording) for finding in found)
+    looked = _looked_at(diagnosis)
+    return tuple(_step(finding, numbers, shown, looked, wording) for finding in found)
+
+
+def _looked_at(diagnosis: Diagnosis) -> dict[str, dict[str, None]]:
+    """The fields that conditions looked at, by the id of the fact."""
+    looked: dict[str, dict[str, None]] = {}
+    for conditions in diagnosis.conditions.values():
+        for condition in conditions:
+            looked.setdefault(condition.fact.id, {})[condition.field] = None
+    return looked

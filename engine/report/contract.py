@@ -5,11 +5,15 @@ from functools import cache
 from typing import Any
 
 from .. import __version__
-from ..diagnosis import Confidence, Diagnosis, Finding, VerdictPart
-from ..facts import Case
+from ..diagnosis import Condition, Confidence, Diagnosis, Finding, VerdictPart
+from ..facts import Case, digest
+from . import alternatives, chain
+from .addressee import addressed, asked_of_them
 from .captures import captures
 from .headline import sentence
 from .quality import quality_notes
+from .signature import keywords, signature
+from .unasked import questions
 from .wording import load
 
 REPORT_SCHEMA = "dumptriage/report/1"
@@ -50,12 +54,19 @@ def _encoder(line: str) -> json.JSONEncoder:
 
 def facts_document(case: Case) -> dict[str, Any]:
     """All facts read or derived, findings left out: the same facts judged by newer rules may give others."""
-    document: dict[str, Any] = {"schema": FACTS_SCHEMA, "casefile": _casefile(case)}
+    document: dict[str, Any] = {
+        "schema": FACTS_SCHEMA,
+        "writer": {"name": "dumptriage", "version": __version__},
+        "casefile": _casefile(case),
+    }
     if case.machine is not None:
         document["machine"] = case.machine
     if case.redaction is not None:
         document["redaction"] = case.redaction
-    document["facts"] = [fact.to_json() for fact in case.facts if fact.kind != "finding"]
+    facts = [fact.to_json() for fact in case.facts if fact.kind != "finding"]
+    # Before the facts, so that a reader of the first lines sees it.
+    document[digest.FIELD] = digest.facts_sha256({**document, "facts": facts})
+    document["facts"] = facts
     return document
 
 
@@ -63,6 +74,9 @@ def report_document(diagnosis: Diagnosis) -> dict[str, Any]:
     """The whole diagnosis. Fields may be added within a schema version, never renamed or removed."""
     case = diagnosis.case
     verdict = diagnosis.verdict
+    wording = load()
+    steps = chain.build(diagnosis, wording)
+    made = signature(diagnosis, wording)
     return {
         "schema": REPORT_SCHEMA,
         "tool": {"name": "dumptriage", "version": __version__},
@@ -74,6 +88,7 @@ def report_document(diagnosis: Diagnosis) -> dict[str, Any]:
         "casefile": _casefile(case),
         "machine": case.machine,
         "redaction": case.redaction,
+        "snapshots": [snapshot.to_json() for snapshot in case.of("snapshot")],
         "verdict": {
             "state": verdict.state,
             "summary": sentence(diagnosis),
@@ -91,7 +106,14 @@ def report_document(diagnosis: Diagnosis) -> dict[str, Any]:
             },
             "culprit": {"name": verdict.culprit.name, **_part(verdict.culprit)},
         },
-        "findings": [_finding(finding) for finding in diagnosis.findings],
+        "addressee": {
+            "text": addressed(diagnosis, wording),
+            "asked": asked_of_them(diagnosis, wording),
+        },
+        "signature": None if made is None else {"code": made.code, "parts": dict(made.parts)},
+        "keywords": list(keywords(diagnosis)),
+        "alternatives": [_alternative(each, steps) for each in alternatives.build(diagnosis, steps, wording)],
+        "findings": [_finding(finding, diagnosis) for finding in diagnosis.findings],
         "rules": [
             {
                 "rule": outcome.rule,
@@ -102,15 +124,19 @@ def report_document(diagnosis: Diagnosis) -> dict[str, Any]:
                 "outcome": outcome.outcome,
                 "why": outcome.why,
                 "capture": list(outcome.capture),
+                "near": _condition(outcome.near) if outcome.near else None,
             }
             for outcome in diagnosis.outcomes
         ],
         "quality": [
             {"severity": note.severity, "text": note.text, "where": note.where}
-            for note in quality_notes(diagnosis, load())
+            for note in quality_notes(diagnosis, wording)
         ],
         "captures": [
-            {"command": capture.command, "why": list(capture.reasons)} for capture in captures(diagnosis, load())
+            {"command": capture.command, "why": list(capture.reasons)} for capture in captures(diagnosis, wording)
+        ],
+        "questions": [
+            {"text": question.text, "command": question.command} for question in questions(diagnosis, wording)
         ],
         "facts": [fact.to_json() for fact in case.facts],
     }
@@ -132,7 +158,32 @@ def _part(part: VerdictPart) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _alternative(each: alternatives.Alternative, steps: chain.Chain) -> dict[str, Any]:
+    """Another conclusion, or what this kind of fault is mistaken for: `finding` is None for the latter."""
+    findings = {number: finding for finding, number in steps.numbers.items()}
+    return {
+        "part": each.part,
+        "text": each.what,
+        "confidence": each.confidence if each.level else None,
+        "finding": findings.get(each.step) if each.step else None,
+        "tells": each.tells,
+        "commands": list(each.commands),
+        "against": [findings[number] for number in each.against],
+    }
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {
+        "fact": condition.fact.id,
+        "field": condition.field,
+        "value": condition.value,
+        "asked": condition.asked,
+        "needed": list(condition.needed),
+        "origin": condition.origin,
+    }
+
+
+def _finding(finding: Finding, diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "id": finding.fact.id,
         "rule": finding.rule,
@@ -155,4 +206,5 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "next": list(finding.next),
         "references": list(finding.references),
         "stratum": finding.stratum,
+        "conditions": [_condition(one) for one in diagnosis.conditions.get(finding.fact.id, ())],
     }

@@ -68,6 +68,8 @@ class Panel:
     first: str
     last: str
     span: str
+    marks: tuple[tuple[float, str], ...] = ()
+    """Where a snapshot was taken, and its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Chart:
         return len(self.panels) * PANEL + 2 if self.panels else len(self.bars) * ROW + 2
 
 
-PANEL = 62
+PANEL = 66
 """Height of one line with its title."""
 
 

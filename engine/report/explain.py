@@ -13,19 +13,13 @@ from . import figures
 from .headline import who
 from .wording import load
 
-OUTCOMES = {
-    "fired": "Fired",
-    "near_miss": "Nearly fired",
-    "passed": "Did not fire",
-    "not_evaluated": "Not evaluated",
-}
+OUTCOMES = ("fired", "near_miss", "passed", "not_evaluated")
 MAX_BINDINGS = 5
 """Findings of one rule that are shown in full."""
 MAX_NAMED = 8
 """Rules or findings one sentence names."""
 MAX_VALUE = 120
 """Longest value or name shown; --format json has it whole."""
-_STATES = {"holds": "holds", "fails": "FAILS", "unknown": "unknown"}
 
 
 def lines(explanation: Explanation, width: int) -> list[str]:
@@ -70,15 +64,23 @@ class _Page:
 def _rule(trace: RuleTrace, explanation: Explanation, page: _Page) -> None:
     """One rule: what became of it, then each combination of facts, then what builds on it."""
     outcome = trace.outcome
-    own = f", from {outcome.origin}" if outcome.origin else ""
-    page.add(f"{outcome.rule} (version {outcome.version}, {outcome.status}{own}): {outcome.title}")
+    page.add(
+        _said(
+            "rule",
+            rule=outcome.rule,
+            version=outcome.version,
+            status=outcome.status,
+            origin=outcome.origin,
+            title=outcome.title,
+        )
+    )
     findings = [binding.finding for binding in trace.bindings if binding.finding is not None]
     if findings:
-        page.add(f"Fired: {len(findings)} finding{'' if len(findings) == 1 else 's'} {trace.rule.then.finding}.")
+        page.add(_said("fired", count=len(findings), finding=trace.rule.then.finding))
     else:
-        page.add(f"{OUTCOMES[outcome.outcome]}: {outcome.why}")
+        page.add(_said("other", outcome=_outcome(outcome), why=outcome.why))
         if outcome.capture:
-            page.add(f"To have what is missing: {', '.join(outcome.capture)}")
+            page.add(_said("missing", commands=outcome.capture))
     for binding in trace.bindings[:MAX_BINDINGS]:
         page.gap()
         if binding.finding is not None:
@@ -88,45 +90,44 @@ def _rule(trace: RuleTrace, explanation: Explanation, page: _Page) -> None:
             _rests_on(binding.finding, explanation, page)
     if len(trace.bindings) > MAX_BINDINGS:
         page.gap()
-        page.add(f"{len(trace.bindings) - MAX_BINDINGS} more findings; --format json has them all.")
+        page.add(_said("more_findings", count=len(trace.bindings) - MAX_BINDINGS))
     if trace.used_by or trace.blocks:
         page.gap()
     if trace.used_by:
-        page.add(f"Rules that build on {trace.rule.then.finding}: {_outcomes(trace.used_by)}.")
+        page.add(_said("used_by", finding=trace.rule.then.finding, rules=_outcomes(trace.used_by)))
     if trace.blocks:
-        page.add(f"Rules to which it is an exception: {_outcomes(trace.blocks)}.")
+        page.add(_said("blocks", rules=_outcomes(trace.blocks)))
 
 
 def _finding(finding: Finding, trace: RuleTrace, explanation: Explanation, page: _Page) -> None:
     page.add(finding.text, hang=0)
     own = trace.rule.then.confidence
-    lowered = f"; the rule by itself gives {own.word}" if finding.confidence != own else ""
-    page.add(f"Severity {finding.severity}, confidence {finding.confidence.word}{lowered}.")
+    other = own.word if finding.confidence != own else None
+    page.add(_said("judged", severity=finding.severity, confidence=finding.confidence.word, own=other))
     for limit in finding.limits:
         page.add(limit, indent=2)
     if finding.fact.id in explanation.lowered:
-        page.add(f"In the verdict {explanation.lowered[finding.fact.id]}.", indent=2)
+        page.add(_said("in_verdict", lowered=explanation.lowered[finding.fact.id]), indent=2)
 
 
 def _conditions(binding: Binding, trace: RuleTrace, page: _Page) -> None:
     page.gap()
     if binding.fits:
-        page.add("Conditions, all of which hold")
+        page.add(_said("all_hold"))
     else:
-        several = f" (of {trace.alternatives} alternatives, the nearest)" if trace.alternatives > 1 else ""
-        page.add(f"Conditions, on the facts that come nearest{several}")
+        page.add(_said("nearest", alternatives=trace.alternatives))
     for pattern in binding.patterns:
         _pattern(pattern, page, chosen=not binding.fits)
     if not binding.exceptions:
         return
     blocked = any(pattern.fact is not None for pattern in binding.exceptions)
-    page.add("Exceptions, one of which holds" if blocked else "Exceptions, none of which holds")
+    page.add(_said("blocked" if blocked else "not_blocked"))
     for pattern in binding.exceptions:
         if pattern.fact is not None:
             _pattern(pattern, page, chosen=False)
         elif not blocked:
-            asked = " and ".join(condition.text for condition in pattern.conditions)
-            page.add(f"{pattern.kind}: {asked or 'any'}", indent=2)
+            asked = [condition.text for condition in pattern.conditions]
+            page.add(_said("exception", kind=pattern.kind, conditions=asked), indent=2)
 
 
 def _pattern(pattern: PatternTrace, page: _Page, *, chosen: bool) -> None:
@@ -134,51 +135,52 @@ def _pattern(pattern: PatternTrace, page: _Page, *, chosen: bool) -> None:
     name = f"{pattern.kind} {pattern.alias}".rstrip()
     fact = pattern.fact
     if fact is None:
-        page.add(f"{name}: {_absent(pattern)}", indent=2)
+        page.add(_said("absent", name=name, why=_absent(pattern)), indent=2)
     else:
-        among = f", the nearest of {pattern.of:,}" if chosen and pattern.of > 1 else ""
-        page.add(f"{name} = {_id(fact)}{among}", indent=2)
+        among = pattern.of if chosen and pattern.of > 1 else None
+        page.add(_said("bound", name=name, fact=_id(fact), among=among), indent=2)
     for condition in pattern.conditions:
-        page.add(_sentence(condition), indent=4, mark=f"{_STATES[condition.state]:<9}")
+        page.add(_sentence(condition), indent=4, mark=f"{_said(f'state.{condition.state}'):<9}")
     if fact is not None and fact.kind != "finding":
         page.add(_provenance(fact), indent=4)
     if pattern.capture:
-        page.add(f"To have what is unknown: {', '.join(pattern.capture)}", indent=4)
+        page.add(_said("unknown", commands=pattern.capture), indent=4)
 
 
 def _absent(pattern: PatternTrace) -> str:
     if pattern.kind == "finding":
-        return f"no such finding; rules that draw it: {_outcomes(pattern.makers)}"
+        return _said("no_finding", rules=_outcomes(pattern.makers))
     if pattern.missing is not None:
-        return f"the case has none; missing: {pattern.missing}"
-    return "the case has none, which is an answer"
+        return _said("no_fact", missing=pattern.missing)
+    return _said("none")
 
 
 def _sentence(condition: Condition) -> str:
     """share_of_pool is 28 %, needs at least 30 % (@tag.share.suspect, field practice): 6.7 % short."""
-    value = "unknown" if condition.value is None else _clip(figure(condition.value, condition.unit))
-    miss = ""
-    if condition.state == "fails" and condition.miss is not None:
-        over = condition.needs.startswith(("at most", "less than"))
-        miss = f": {figures.percent(100 * condition.miss)} {'over' if over else 'short'}"
-    return f"{condition.field} is {value}, needs {_needed(condition)}{miss}"
+    failed = condition.state == "fails" and condition.miss is not None
+    return _said(
+        "condition",
+        field=condition.field,
+        value=None if condition.value is None else _clip(figure(condition.value, condition.unit)),
+        needed=_needed(condition),
+        miss=figures.percent(100 * condition.miss) if failed and condition.miss is not None else None,
+        over=condition.needs.startswith(("at most", "less than")),
+    )
 
 
 def _needed(condition: Condition) -> str:
     """What is asked for, and where that comes from."""
-    source = ""
+    origin = condition.against
     if condition.threshold is not None:
-        source = f" (@{condition.threshold.name}, {condition.threshold.source})"
-    elif condition.against is not None:
-        source = f" ({condition.against})"
-    return f"{_clip(condition.needs)}{source}"
+        origin = f"@{condition.threshold.name}, {condition.threshold.source}"
+    return _said("needed", value=_clip(condition.needs), origin=origin)
 
 
 def _provenance(fact: Fact) -> str:
-    parts = [f"From {_clip(fact.source)}"]
+    parts = [_said("source", source=_clip(fact.source))]
     parts += _marks(fact)
     if fact.verify:
-        parts.append(f"see it again: {_clip(fact.verify)}")
+        parts.append(_said("again", verify=_clip(fact.verify)))
     return "; ".join(parts)
 
 
@@ -187,22 +189,23 @@ def _marks(fact: Fact) -> list[str]:
     wording = load()
     marks = [] if fact.quality == "exact" else [wording(f"quality.{fact.quality}")]
     sampled = fact.int("sampled")
-    return marks if sampled is None else [*marks, f"of {sampled:,} sampled"]
+    return marks if sampled is None else [*marks, _said("sampled", count=sampled)]
 
 
 def _rests_on(finding: Finding, explanation: Explanation, page: _Page) -> None:
     reason = explanation.reasons[finding.fact.id]
     if reason.builds_on:
-        page.add("Builds on")
+        page.add(_said("builds_on"))
         for below in reason.builds_on:
             _tree(below, page, 2)
     users = explanation.built_on_by.get(finding.fact.id, ())
     if users:
-        page.add("Findings that build on it")
+        page.add(_said("users"))
         for user in users[:MAX_NAMED]:
-            page.add(f"{user.name} [{user.confidence.word}], rule {user.rule}", indent=2, mark="- ")
+            said = _said("user", name=user.name, confidence=user.confidence.word, rule=user.rule)
+            page.add(said, indent=2, mark="- ")
         if len(users) > MAX_NAMED:
-            page.add(f"and {len(users) - MAX_NAMED} more", indent=2)
+            page.add(_said("more", count=len(users) - MAX_NAMED), indent=2)
 
 
 def _tree(reason: Reason, page: _Page, indent: int, *, bounds: bool = False) -> None:
@@ -210,8 +213,8 @@ def _tree(reason: Reason, page: _Page, indent: int, *, bounds: bool = False) -> 
     finding = reason.finding
     about = figures.clip(finding.fact.id.partition(":")[2].removeprefix(finding.name).strip(":"), MAX_VALUE)
     name = f"{finding.name} {about}".rstrip()
-    above = ", as above" if reason.again else ""
-    page.add(f"{name} [{finding.confidence.word}], rule {finding.rule}{above}", indent=indent, mark="- ")
+    said = _said("node", name=name, confidence=finding.confidence.word, rule=finding.rule, again=reason.again)
+    page.add(said, indent=indent, mark="- ")
     # Deep trees keep some room for their text.
     below = min(indent + 2, 20)
     for pattern in reason.facts:
@@ -228,7 +231,7 @@ def _leaf(pattern: PatternTrace, fact: Fact, bounds: bool) -> str:
     for one in pattern.conditions:
         if one.field not in keys and one.value is not None:
             value = values.get(one.field, _clip(figure(one.value, one.unit)))
-            values[one.field] = f"{value}, needs {_needed(one)}" if bounds and one.unit else value
+            values[one.field] = _said("bounded", value=value, needed=_needed(one)) if bounds and one.unit else value
     if not any(one.unit and one.field in values for one in pattern.conditions):
         values |= {name: _clip(figure(value, unit)) for name, (value, unit) in figures_of(fact).items()}
     values.pop("sampled", None)
@@ -240,36 +243,37 @@ def _leaf(pattern: PatternTrace, fact: Fact, bounds: bool) -> str:
 def _verdict(explanation: Explanation, page: _Page) -> None:
     diagnosis = explanation.diagnosis
     wording = load()
-    page.add(f"{wording(f'state.{diagnosis.verdict.state}')}: {_clip(diagnosis.case.casefile.name)}")
+    state = wording(f"state.{diagnosis.verdict.state}")
+    page.add(_said("verdict", state=state, name=_clip(diagnosis.case.casefile.name)))
     for key in PARTS:
         part = getattr(diagnosis.verdict, key)
         page.gap()
         label = wording(f"part.{key}.label")
         if part.finding is None:
-            page.add(f"{label}: {_why_unknown(key, diagnosis)}")
+            page.add(_said("part", label=label, name=_why_unknown(key, diagnosis), confidence=None))
             continue
         name = who(part) if key in ("holder", "culprit") else part.name
-        page.add(f"{label}: {_clip(name or '')} [{part.confidence.word}]")
+        page.add(_said("part", label=label, name=_clip(name or ""), confidence=part.confidence.word))
         page.add(part.finding.text, indent=2, hang=0)
         lowered = explanation.lowered.get(part.finding.fact.id)
         if lowered is not None:
-            page.add(f"{lowered[0].upper()}{lowered[1:]}.", indent=2, hang=0)
+            page.add(_said("lowered", lowered=lowered), indent=2, hang=0)
         for limit in part.finding.limits:
             page.add(limit, indent=2, hang=0)
         _tree(explanation.reasons[part.finding.fact.id], page, 2)
     if explanation.normal:
         page.gap()
-        page.add("In order")
+        page.add(_said("normal"))
         for finding in explanation.normal:
             page.add(finding.text, indent=2, hang=0)
             _tree(explanation.reasons[finding.fact.id], page, 2, bounds=True)
     if explanation.rules:
         page.gap()
-        page.add("Nearly fired")
+        page.add(_said("near"))
         for trace in explanation.rules:
-            page.add(f"{trace.outcome.rule}: {trace.outcome.why}", indent=2, mark="- ")
+            page.add(_said("near_rule", rule=trace.outcome.rule, why=trace.outcome.why), indent=2, mark="- ")
     page.gap()
-    page.add("Every condition of a rule: triage explain CASEFILE RULE. Every rule: --all.")
+    page.add(_said("hint"))
 
 
 def _why_unknown(key: str, diagnosis: Diagnosis) -> str:
@@ -278,8 +282,8 @@ def _why_unknown(key: str, diagnosis: Diagnosis) -> str:
         return load()(f"part.{key}.unknown.healthy")
     drawn = [finding for finding in diagnosis.findings if finding.part == key]
     if drawn:
-        return f"unknown. {len(drawn)} findings speak of it, none sure enough or about what leaks: {_names(drawn)}."
-    return "unknown. No rule that names one fired."
+        return _said("unsure", count=len(drawn), findings=_names(drawn))
+    return _said("not_named")
 
 
 def _book(explanation: Explanation, page: _Page) -> None:
@@ -289,26 +293,36 @@ def _book(explanation: Explanation, page: _Page) -> None:
         if trace.rule.place.file != file:
             file = trace.rule.place.file
             page.gap()
-            page.add(f"{Path(file).stem}{f' ({trace.rule.origin})' if trace.rule.origin else ''}")
+            page.add(_said("file", name=Path(file).stem, origin=trace.rule.origin))
         outcome = trace.outcome
-        page.add(f"{OUTCOMES[outcome.outcome].lower()}: {outcome.rule}. {outcome.why}", indent=2, mark="- ")
+        said = _said("book_rule", outcome=_outcome(outcome), rule=outcome.rule, why=outcome.why)
+        page.add(said, indent=2, mark="- ")
     page.gap()
-    counts = [(word, sum(one.outcome.outcome == key for one in explanation.rules)) for key, word in OUTCOMES.items()]
-    page.add(f"{len(explanation.rules)} rules: {', '.join(f'{number} {word.lower()}' for word, number in counts)}.")
+    counts = [
+        (sum(one.outcome.outcome == key for one in explanation.rules), _said(f"outcome.{key}")) for key in OUTCOMES
+    ]
+    page.add(_said("book", count=len(explanation.rules), counts=counts))
 
 
 def _outcomes(outcomes: Iterable[RuleOutcome]) -> str:
-    named = [f"{outcome.rule} ({OUTCOMES[outcome.outcome].lower()})" for outcome in outcomes]
-    return _listed(named)
+    return _listed([_said("of_rule", name=outcome.rule, outcome=_outcome(outcome)) for outcome in outcomes])
 
 
 def _names(findings: Iterable[Finding]) -> str:
-    return _listed([f"{finding.name} ({finding.rule})" for finding in findings])
+    return _listed([_said("of_finding", name=finding.name, rule=finding.rule) for finding in findings])
 
 
 def _listed(named: list[str]) -> str:
-    more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
-    return ", ".join(named[:MAX_NAMED]) + more
+    return _said("listed", names=named[:MAX_NAMED], more=max(0, len(named) - MAX_NAMED))
+
+
+def _outcome(outcome: RuleOutcome) -> str:
+    return _said(f"outcome.{outcome.outcome}")
+
+
+def _said(key: str, **context: object) -> str:
+    """A sentence of this command out of the catalogue."""
+    return load()(f"explain.{key}", **context)
 
 
 def _id(fact: Fact) -> str:

@@ -24,6 +24,7 @@ def sentence(diagnosis: Diagnosis) -> str:
         pool=pool_of(diagnosis) is not None,
         measured=verdict.exhausted is False,
         looked_at=_looked_at(case, wording),
+        **using(diagnosis),
         missing=[wording(f"looked.{name}.name") for name in ("tag", "handles") if not case.of(name)],
         casefile=casefile_words(case, wording),
         maybe=_hedge(verdict.kind, wording),
@@ -67,7 +68,7 @@ def _cause(diagnosis: Diagnosis, wording: Wording) -> str:
     noun = kind.removesuffix(" leak")
     return wording(
         f"cause.{known}",
-        kind=_capital(kind),
+        kind=kind if verdict.state == "suspect" else _capital(kind),
         things=f"{noun}s" if noun != kind and not noun.endswith("s") else None,
         holder=holder,
         culprit=holder if same else culprit,
@@ -106,22 +107,34 @@ def _figures(diagnosis: Diagnosis, wording: Wording) -> str:
     return _join(parts, wording)
 
 
-def pool_use(pool: Fact, wording: Wording) -> str:
+def using(diagnosis: Diagnosis) -> dict[str, str | None]:
+    """The process that has committed most, with its share, where a step names one; a holder it is not."""
+    found = next((one for one in diagnosis.findings if one.name == "step.commit-process"), None)
+    process = next((fact for fact in found.evidence.values() if fact.kind == "process"), None) if found else None
+    share = process.number("share_of_commit") if process else None
+    image, pid = (process.text("image"), process.int("pid")) if process else (None, None)
+    if image is None or share is None:
+        return {"user": None, "user_share": None}
+    user = image if pid is None else load()("who", name=image, pid=pid)
+    return {"user": user, "user_share": figures.percent(share)}
+
+
+def pool_use(pool: Fact, wording: Wording, form: str = "figure") -> str:
     """How full a pool is: of its maximum where it has a fixed one, else of RAM, else in bytes."""
     used = pool.int("used_bytes")
     name = wording.first(f"pool.{pool.text('type')}", "pool.other")
     of_max, of_ram = pool.number("percent_of_max"), pool.number("percent_of_ram")
     if of_max is not None:
-        return wording("figure.of_max", pool=name, percent=figures.percent(of_max))
+        return wording(f"{form}.of_max", pool=name, percent=figures.percent(of_max))
     if of_ram is not None and used is not None:
-        return wording("figure.of_ram", pool=name, used=figures.size(used), percent=figures.percent(of_ram))
+        return wording(f"{form}.of_ram", pool=name, used=figures.size(used), percent=figures.percent(of_ram))
     if used is not None:
-        return wording("figure.used", pool=name, used=figures.size(used))
-    return wording("figure.unknown", pool=name)
+        return wording(f"{form}.used", pool=name, used=figures.size(used))
+    return wording(f"{form}.unknown", pool=name)
 
 
 def _looked_at(case: Case, wording: Wording) -> str:
-    parts = [pool_use(pool, wording) for pool in case.of("pool")]
+    parts = [pool_use(pool, wording, "figure.looked") for pool in case.of("pool")]
     for name in _LOOKED_AT[1:]:
         number = len(case.of(name))
         if number:

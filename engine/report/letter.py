@@ -33,6 +33,7 @@ def letter(report: Report, branding: Branding, files: Iterable[str], redaction: 
         ("sure", [*([report.sure] if report.sure else []), *doubts], "- "),
         ("asked", [wording.first(asked, "letter.ask.other")], ""),
         ("next", next_steps[:MAX_NEXT], "- "),
+        ("unasked", [" ".join(filter(None, (each.text, each.command))) for each in report.questions], "- "),
         ("enclosed", [wording(f"letter.file.{name.replace('.', '_').replace('-', '_')}") for name in files], "- "),
     )
     lines = [line for text in head if text for line in _wrapped(text, "", "    ")]

@@ -1,6 +1,7 @@
 """Lines over time: what was counted more than once on the same machine."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from ..diagnosis import Diagnosis
 from ..facts import Fact
@@ -25,12 +26,15 @@ class _Series:
     """Seconds since the first reading, or its number where the readings carry no time."""
     values: tuple[int, ...]
     timed: bool
+    samples: tuple[int | None, ...]
+    """The number of the snapshot each reading is of, where it is of one of several casefiles."""
 
 
 def build(diagnosis: Diagnosis, wording: Wording) -> Chart | None:
     """One line each for the tags of the verdict, its pool, its holder and what else grew most."""
     tags, pid = diagnosis.verdict.kind.tags, diagnosis.verdict.holder.pid
-    found = [(fact, series) for fact in diagnosis.case.of("growth") if (series := _series(fact))]
+    taken = diagnosis.case.of("snapshot")
+    found = [(fact, series) for fact in diagnosis.case.of("growth") if (series := _series(fact, taken, wording))]
     found.sort(key=lambda pair: -_rank(pair[0], tags, pid))
     if not found:
         return None
@@ -44,7 +48,7 @@ def build(diagnosis: Diagnosis, wording: Wording) -> Chart | None:
         (),
         tuple(wording(f"chart.column.{name}") for name in ("subject", "after", "value", "unit")),
         rows,
-        "" if all(series.timed for series in shown) else wording("chart.growth.untimed"),
+        " ".join(_notes(shown, wording)),
         tuple(_panel(series, number, wording) for number, series in enumerate(shown)),
     )
 
@@ -52,10 +56,16 @@ def build(diagnosis: Diagnosis, wording: Wording) -> Chart | None:
 def _rank(fact: Fact, tags: tuple[str, ...], pid: int | None) -> float:
     """The larger the more it belongs to the verdict, then the steadier it grew, then in the order of the casefile."""
     of_verdict = fact.text("tag") in tags or (pid is not None and fact.int("pid") == pid)
-    return 4.0 * of_verdict + 2.0 * (fact.text("quantity") == "pool") + 1.0 * bool(fact.flag("monotonic"))
+    steady = bool(fact.flag("monotonic")) and bool(fact.int("change"))
+    return 4.0 * of_verdict + 2.0 * (fact.text("quantity") == "pool") + 1.0 * steady
 
 
-def _series(fact: Fact) -> _Series | None:
+def _notes(shown: list[_Series], wording: Wording) -> list[str]:
+    notes = [] if all(series.timed for series in shown) else [wording("chart.growth.untimed")]
+    return [*notes, wording("chart.growth.samples")] if any(map(any, (series.samples for series in shown))) else notes
+
+
+def _series(fact: Fact, taken: list[Fact], wording: Wording) -> _Series | None:
     """The readings of a growth fact; None where it has only their difference."""
     values: list[int] = []
     moments: list[float] = []
@@ -70,12 +80,42 @@ def _series(fact: Fact) -> _Series | None:
         return None
     timed = len(moments) == len(values)
     places = tuple(moments) if timed else tuple(float(number) for number in range(len(values)))
-    return _Series(fact.text("subject") or "?", fact.text("unit") or "", places, tuple(values), timed)
+    samples = _samples(fact, taken, places if timed else None, len(values))
+    subject = fact.text("subject") or "?"
+    if fact.text("quantity") == "pool":
+        subject = wording.first(f"pool.{subject}", "pool.other")
+    return _Series(subject, fact.text("unit") or "", places, tuple(values), timed, samples)
+
+
+def _samples(fact: Fact, taken: list[Fact], moments: tuple[float, ...] | None, readings: int) -> tuple[int | None, ...]:
+    """Which snapshot each reading is of: all of them in order, or those whose time it has."""
+    none = (None,) * readings
+    if len(taken) < 2:
+        return none
+    if all(each.int("readings") == 1 for each in taken) and len(taken) == readings == fact.int("readings_count"):
+        return tuple(each.int("number") for each in taken)
+    first = next((each for each in taken if fact.source.startswith(each.text("name") or "\0")), None)
+    start = _moment(first)
+    if moments is None or first is None or start is None:
+        return none
+    offsets = {
+        round((moment - start).total_seconds()): each.int("number") for each in taken if (moment := _moment(each))
+    }
+    return tuple(offsets.get(round(moment)) for moment in moments)
+
+
+def _moment(snapshot: Fact | None) -> datetime | None:
+    text = snapshot.text("time") if snapshot else None
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
 
 
 def _rows(series: _Series) -> list[tuple[str, ...]]:
     subject = figures.clip(series.subject, 40)
     after = [figures.duration(moment) if series.timed else f"{moment + 1:.0f}." for moment in series.moments]
+    after = [f"{text} ({number})" if number else text for text, number in zip(after, series.samples, strict=True)]
     rows = [
         (subject, moment, figures.count(value), series.unit) for moment, value in zip(after, series.values, strict=True)
     ]
@@ -98,6 +138,7 @@ def _words(series: _Series, wording: Wording) -> str:
 def _panel(series: _Series, number: int, wording: Wording) -> Panel:
     """The scale begins at zero, so that the slope is that of the whole and not of what was cut off."""
     y = number * PANEL
+    written = figures.size if series.unit == "bytes" else figures.count  # the table of figures has it to the byte
     wide, top = WIDTH - _LEFT - _RIGHT, max(series.values) or 1
     span = series.moments[-1] - series.moments[0] or 1.0
     points = tuple(
@@ -113,7 +154,8 @@ def _panel(series: _Series, number: int, wording: Wording) -> Panel:
         y,
         path,
         points,
-        figures.count(series.values[0]),
-        figures.count(series.values[-1]),
+        written(series.values[0]),
+        written(series.values[-1]),
         figures.duration(series.moments[-1]) if series.timed else "",
+        tuple((x, str(number)) for (x, _), number in zip(points, series.samples, strict=True) if number),
     )

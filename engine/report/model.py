@@ -1,14 +1,16 @@
 """The report as plain data: what HTML, PDF and the terminal summary are made from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .. import __version__
 from ..diagnosis import Confidence, Diagnosis, Finding, RuleOutcome, VerdictPart
 from ..facts import Case
-from . import alternatives, chain, charts, drawing, figures, graph, room, tables
+from . import alternatives, chain, charts, drawing, figures, graph, reasons, room, snapshots, tables, unasked, unknown
+from .addressee import addressed, asked_of_them
 from .captures import Capture, Script, captures, scripts
 from .chain import Chain, Step
-from .headline import casefile_words, sentence, who
+from .headline import casefile_words, sentence, using, who
 from .known import Issue, issues
 from .quality import QualityNote, limits, quality_notes
 from .signature import Signature, keywords, signature
@@ -53,6 +55,8 @@ class RuleRow:
     why: str
     origin: str | None
     """The folder of own rules it is from; None for the shipped rules."""
+    instead: tuple[int, ...] = ()
+    """Steps that settle the other way what a rule that nearly fired asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Report:
 
     name: str
     machine: str
+    snapshots: str
+    """The snapshots it rests on, in one line; empty where there is one."""
     state: str
     state_word: str
     headline: str
@@ -74,6 +80,8 @@ class Report:
     charts: tuple[drawing.Chart, ...]
     """All pictures; the first `charts.ON_PAGE_ONE` stand on page one."""
     chain: Chain
+    reasons: Mapping[str, tuple[reasons.Met, ...]]
+    """The conditions of each step by the id of its finding, where they are known."""
     graph: graph.Graph | None
     alternatives: tuple[alternatives.Alternative, ...]
     tables: tuple[tables.TableGroup, ...]
@@ -85,6 +93,7 @@ class Report:
     limits: tuple[str, ...]
     captures: tuple[Capture, ...]
     scripts: tuple[Script, ...]
+    questions: tuple[unasked.Question, ...]
     issues: tuple[Issue, ...]
     signature: Signature | None
     keywords: tuple[str, ...]
@@ -100,10 +109,21 @@ class Report:
         return self.charts[: charts.ON_PAGE_ONE]
 
     @property
+    def tallest(self) -> str:
+        """The picture of page one that stands beside the others."""
+        return room.tallest(self.proof)
+
+    @property
     def room(self) -> int:
         """Characters a sentence of page one may have."""
         texts = [text for part in self.parts for text in (part.name or "", part.text, ", ".join(part.others))]
-        texts += [self.sure, " ".join(self.doubts[:2]), *self.disprove[:1], f"{self.addressed} {self.ask}"]
+        texts += [
+            self.snapshots,
+            self.sure,
+            " ".join(self.doubts[:2]),
+            *self.disprove[:1],
+            f"{self.addressed} {self.ask}",
+        ]
         texts += [" ".join([action.text, *action.commands]) for action in self.actions]
         return room.sentence_limit(self.headline, texts, self.proof)
 
@@ -134,6 +154,7 @@ def build(diagnosis: Diagnosis, rows: int = tables.MAX_ROWS) -> Report:
     return Report(
         name=_case_name(diagnosis.case, wording),
         machine=_machine(diagnosis.case, wording),
+        snapshots=snapshots.line(diagnosis.case, wording),
         state=state,
         state_word=wording(
             "state.abnormal" if state == "suspect" and not diagnosis.verdict.kind.name else f"state.{state}"
@@ -143,22 +164,28 @@ def build(diagnosis: Diagnosis, rows: int = tables.MAX_ROWS) -> Report:
         sure=_sure(diagnosis, wording),
         doubts=tuple(dict.fromkeys(limit for finding in decisive for limit in finding.limits)),
         disprove=tuple(dict.fromkeys(finding.disprove for finding in decisive if finding.disprove)),
-        addressed=_addressed(diagnosis, wording),
-        ask=wording(f"ask.{state}") if f"ask.{state}" in wording and diagnosis.verdict.culprit.name else "",
+        addressed=addressed(diagnosis, wording),
+        ask=asked_of_them(diagnosis, wording),
         actions=_actions(diagnosis, wanted, wording),
         charts=charts.build(diagnosis, wording),
         chain=steps,
+        reasons={
+            step.finding: found
+            for step in (*steps.steps, *steps.aside)
+            if (found := reasons.conditions(diagnosis, step.finding, wording))
+        },
         graph=graph.build(diagnosis, steps, wording),
         alternatives=alternatives.build(diagnosis, steps, wording),
-        tables=tables.build(diagnosis, wording, steps.uses, rows),
+        tables=(*tables.build(diagnosis, wording, steps.uses, rows), *unknown.build(diagnosis.case, wording, rows)),
         environment=_environment(diagnosis.case, wording),
         normal=chain.of_part(diagnosis, "normal", wording),
-        passed=_rules(outcomes, "passed"),
-        near=_rules(outcomes, "near_miss"),
+        passed=tuple(_rule(each, each.why) for each in outcomes if each.outcome == "passed"),
+        near=_near(diagnosis, steps, wording),
         quality=tuple(quality_notes(diagnosis, wording)),
         limits=tuple(limits(diagnosis, wording)),
         captures=wanted,
         scripts=scripts(wanted, wording),
+        questions=unasked.questions(diagnosis, wording),
         issues=issues(diagnosis, steps, wording),
         signature=signature(diagnosis, wording),
         keywords=keywords(diagnosis),
@@ -178,8 +205,11 @@ def _part(key: str, diagnosis: Diagnosis, steps: Chain, wording: Wording) -> Par
     if part.name is None:
         measured = key == "resource" and diagnosis.verdict.exhausted is False
         known = state if key != "resource" or measured else "other"
-        keys = (f"part.{key}.unknown.{known}", f"part.{key}.unknown.{'measured' if measured else 'other'}")
-        text = wording.first(*keys)
+        keys = [f"part.{key}.unknown.{known}", f"part.{key}.unknown.{'measured' if measured else 'other'}"]
+        user = using(diagnosis)
+        if user["user"] and state == "exhaustion":
+            keys.insert(0, f"part.{key}.unknown.committed")
+        text = wording.first(*keys, **user)
         return PartView(key, label, None, "", text, wording("word.confidence.unknown"), 0, part.others, None)
     finding = part.finding
     return PartView(
@@ -221,28 +251,6 @@ def _decisive(diagnosis: Diagnosis) -> list[Finding]:
     return [part.finding for part in (verdict.kind, verdict.holder, verdict.culprit, verdict.resource) if part.finding]
 
 
-def _addressed(diagnosis: Diagnosis, wording: Wording) -> str:
-    """To whom the report goes: the company of the culprit's module where it is known, else whoever makes it."""
-    verdict = diagnosis.verdict
-    culprit = verdict.culprit.name
-    if culprit is None or verdict.culprit.confidence < Confidence.MEDIUM:
-        return wording.first(f"addressed.unknown.{verdict.state}", "addressed.unknown.other")
-    file = culprit.lower()
-    for module in diagnosis.case.of("module"):
-        names = {(module.text(field) or "").lower() for field in ("name", "file")} - {""}
-        company = module.text("company") or module.text("vendor")
-        if company and names & {file, file.rpartition(".")[0]}:
-            return wording(
-                "addressed.company",
-                company=company,
-                name=culprit,
-                version=module.text("version"),
-                report_to=module.text("report_to"),
-                asks=module.text("asks"),
-            )
-    return wording("addressed.maker", name=culprit)
-
-
 def _is_triage_dump(case: Case) -> bool:
     """A triage dump holds nothing to run these commands on."""
     system = case.one("system")
@@ -258,7 +266,7 @@ def _actions(diagnosis: Diagnosis, wanted: tuple[Capture, ...], wording: Wording
         first = wording("action.healthy" if verdict.exhausted is False else "action.unmeasured")
         return (Action(first), *actions[: MAX_ACTIONS - 1])
     actions += [Action(capture.command) for capture in wanted if not capture.typed][:2]
-    typed = [capture for capture in wanted if capture.typed]
+    typed = _concrete([capture for capture in wanted if capture.typed])
     for place, here in (("debugger", True), ("machine", False)):
         commands = tuple(capture.command for capture in typed if capture.in_debugger is here)
         if commands:
@@ -270,7 +278,15 @@ def _actions(diagnosis: Diagnosis, wanted: tuple[Capture, ...], wording: Wording
     return tuple(actions[:MAX_ACTIONS])
 
 
+def _concrete(typed: list[Capture]) -> list[Capture]:
+    """Commands without those that leave an address open where the same command stands there with one."""
+    verbs = {capture.command.split()[0] for capture in typed if "<" not in capture.command}
+    return [each for each in typed if "<" not in each.command or each.command.split()[0] not in verbs]
+
+
 def _case_name(case: Case, wording: Wording) -> str:
+    if (count := snapshots.casefiles(case)) > 1:
+        return wording("case.of_snapshots", name=case.casefile.name, earlier=count - 1)
     if case.machine is None:
         return case.casefile.name
     return wording("case.of_several", name=case.casefile.name, machine=case.machine, number=case.number)
@@ -334,9 +350,17 @@ def _handling(diagnosis: Diagnosis, wording: Wording) -> tuple[tuple[str, str], 
     return tuple((wording(f"handling.{name}"), value) for name, value in values.items())
 
 
-def _rules(outcomes: tuple[RuleOutcome, ...], outcome: str) -> tuple[RuleRow, ...]:
-    return tuple(
-        RuleRow(f"{each.rule}@{each.version}", each.status, each.title, each.why, each.origin)
-        for each in outcomes
-        if each.outcome == outcome
-    )
+def _near(diagnosis: Diagnosis, steps: Chain, wording: Wording) -> tuple[RuleRow, ...]:
+    """The rules that nearly fired; last those that a step settles the other way."""
+    rows = []
+    for outcome in diagnosis.outcomes:
+        if outcome.outcome == "near_miss":
+            near = outcome.near
+            why = reasons.missed(near, wording) if near else outcome.why
+            rows.append(_rule(outcome, why, reasons.instead(near, diagnosis, steps) if near else ()))
+    return tuple(sorted(rows, key=lambda row: bool(row.instead)))
+
+
+def _rule(outcome: RuleOutcome, why: str, instead: tuple[int, ...] = ()) -> RuleRow:
+    rule = f"{outcome.rule}@{outcome.version}"
+    return RuleRow(rule, outcome.status, outcome.title, why, outcome.origin, instead)

@@ -23,8 +23,7 @@ _NEWEST = (2107, 12, 31, 23, 59, 58)
 
 def pack(diagnosis: Diagnosis, progress: Callable[[str], None] | None = None) -> bytes:
     """The zip. Raises RulebookError for a wrong template and OutputError where PDF cannot be made on this machine."""
-    from .pdf import to_pdf
-    from .render import html
+    from .render import html, pdf
 
     wording = load()
     report = build(diagnosis)
@@ -37,7 +36,7 @@ def pack(diagnosis: Diagnosis, progress: Callable[[str], None] | None = None) ->
         "facts.json": f"{to_text(facts_document(diagnosis.case))}\n".encode(),
         "report.html": html(diagnosis).encode(),
         "report.json": f"{to_text(report_document(diagnosis))}\n".encode(),
-        "report.pdf": to_pdf(html(diagnosis, paper=True)),
+        "report.pdf": pdf(diagnosis),
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

@@ -39,11 +39,11 @@ def limits(diagnosis: Diagnosis, wording: Wording) -> list[str]:
     system = case.one("system")
     kind = (system.text("dump_type") if system else None) or ""
     found = []
-    if not case.of("growth"):
+    if not case.of("growth") and sum(fact.int("readings") or 1 for fact in case.of("snapshot")) < 2:
         found.append(wording("limits.snapshot"))
     if case.casefile.kind == "dump":
         key = "triage" if "triage" in kind.lower() else "kernel" if kind and "full" not in kind.lower() else "full"
         found.append(wording(f"limits.{key}"))
-    if case.casefile.kind == "log":
-        found.append(wording("limits.log"))
+    elif case.casefile.kind != "facts":
+        found.append(wording(f"limits.{case.casefile.kind}"))
     return found

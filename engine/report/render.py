@@ -35,12 +35,23 @@ def render(diagnosis: Diagnosis, form: Format, progress: Callable[[str], None] |
         return pack(diagnosis, progress)
     if form == "html":
         return html(diagnosis).encode()
-    from .pdf import to_pdf
+    return pdf(diagnosis, progress)
+
+
+def pdf(diagnosis: Diagnosis, progress: Callable[[str], None] | None = None) -> bytes:
+    """The report as PDF/UA, or as PDF/A with the JSON report in it where the settings ask for that."""
+    from . import wording
+    from .branding import current
+    from .pdf import Attachment, to_pdf
 
     page = html(diagnosis, paper=True)
+    attachment = None
+    if current().archived:
+        said = wording.load()("letter.file.report_json")
+        attachment = Attachment("report.json", said, render(diagnosis, "json"))
     if progress is not None:
         progress("laying out the PDF")
-    return to_pdf(page)
+    return to_pdf(page, attachment)
 
 
 def html(diagnosis: Diagnosis, *, paper: bool = False) -> str:

@@ -33,6 +33,11 @@ def sentence_limit(headline: str, texts: Sequence[str], charts: Iterable[Chart])
     return _LIMITS[-1]
 
 
+def tallest(charts: Iterable[Chart]) -> str:
+    """The picture that has a column for itself: the lines over time, else the tags."""
+    return "growth" if any(chart.key == "growth" for chart in charts) else "tags"
+
+
 def _lines(text: str, limit: int, across: int) -> int:
     shown = figures.visible(figures.clip(text, limit))
     # What is not ASCII may be twice as wide.
@@ -40,8 +45,10 @@ def _lines(text: str, limit: int, across: int) -> int:
 
 
 def _drawn(charts: Iterable[Chart]) -> float:
-    """Lines the pictures take: two columns, the tags in one, the others in the other."""
+    """Lines the pictures take: two columns, the tallest in one, the others in the other."""
     columns = {True: 0.6, False: 0.6}
+    charts = tuple(charts)
+    alone = tallest(charts)
     for chart in charts:
-        columns[chart.key == "tags"] += chart.height / _UNITS_A_LINE + _CAPTION
+        columns[chart.key == alone] += chart.height / _UNITS_A_LINE + _CAPTION
     return max(columns.values())

@@ -20,7 +20,17 @@ _BOLD = 1.13
 _WIDEST_TEXT = 34
 
 _NUMERIC_UNITS = ("count", "bytes", "percent", "seconds", "ratio")
-_MONOSPACE = ("tag", "address", "block", "base", "start_address", "win32_start_address", "owner_address", "cid")
+_MONOSPACE = (
+    "tag",
+    "address",
+    "block",
+    "base",
+    "start_address",
+    "win32_start_address",
+    "owner_address",
+    "cid",
+    "sha256",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,21 @@ def build(
     own = [fact for fact in handles if by_pid(fact)]
     modules = case.of("module")
     groups = {
+        "snapshots": [
+            make(
+                "snapshot",
+                case.of("snapshot"),
+                "number name source_kind readings time until interval_s uptime_s placed_by sha256",
+            ),
+            make(
+                "growth",
+                case.of("growth"),
+                "quantity subject pool pid last change unit per_hour freed_percent course hours_left span_s "
+                "per_activity activity",
+                _most_telling(by_tag, by_pid),
+                lambda fact: by_tag(fact) or by_pid(fact),
+            ),
+        ],
         "pools": [
             make(
                 "pool",
@@ -206,13 +231,6 @@ def build(
         ],
         "checks": [
             make("gap", case.of("gap"), "name counter_a value_a counter_b value_b difference difference_percent"),
-            make(
-                "growth",
-                case.of("growth"),
-                "quantity subject tag change unit span_s per_hour monotonic snapshots",
-                _falling("per_hour"),
-                by_tag,
-            ),
             make("claim", case.of("claim"), "subject text count"),
         ],
     }
@@ -229,6 +247,22 @@ def _falling(*names: str) -> Callable[[Fact], object]:
     def key(fact: Fact) -> tuple[float, ...]:
         values = (fact.get(name) for name in names)
         return tuple(-float(value) if isinstance(value, int | float) else float("inf") for value in values)
+
+    return key
+
+
+_COURSES = ("rising", "rising lows", "stepped", "two readings", "fell back", "falling", "level")
+
+
+def _most_telling(by_tag: Callable[[Fact], bool], by_pid: Callable[[Fact], bool]) -> Callable[[Fact], object]:
+    """Growth: what the verdict speaks of, then what rises, by bytes and by count, then what came back or never rose."""
+
+    def key(fact: Fact) -> tuple[bool, int, float, float]:
+        course = fact.text("course")
+        change = fact.number("change") or 0.0
+        size = change if fact.text("unit") == "bytes" else fact.number("bytes_change") or 0.0
+        place = _COURSES.index(course) if course in _COURSES else len(_COURSES)
+        return not (by_tag(fact) or by_pid(fact)), place, -abs(size), -abs(change)
 
     return key
 
@@ -274,7 +308,7 @@ def _table(
         ),
         len(facts) - len(shown),
     )
-    return _sized(_with_steps(table, wording) if table.used else table)
+    return sized(_with_steps(table, wording) if table.used else table)
 
 
 def _with_steps(table: Table, wording: Wording) -> Table:
@@ -286,7 +320,7 @@ def _with_steps(table: Table, wording: Wording) -> Table:
     return replace(table, columns=(*table.columns, Column(wording("column.steps"), False, False)), rows=tuple(rows))
 
 
-def _sized(table: Table) -> Table:
+def sized(table: Table) -> Table:
     """The table with the widths of its columns, from its longest cells; text gives way before figures do.
 
     Widths are computed here because measuring names that may break anywhere takes a PDF layout far longer.
@@ -357,4 +391,4 @@ def _memory(memory: Fact | None, wording: Wording, uses: Mapping[str, tuple[int,
         for name, numeric in (("counter", False), ("value", True), ("size", True))
     )
     table = Table("memory", wording("table.memory.title"), wording("table.memory.note"), columns, tuple(rows), 0)
-    return _sized(_with_steps(table, wording) if table.used else table)
+    return sized(_with_steps(table, wording) if table.used else table)

@@ -46,6 +46,8 @@ def summary_lines(report: Report, width: int) -> list[tuple[str, bool]]:
 
     add(f"{report.state_word}: {figures.clip(report.name, MAX_NAME)}", heading=True)
     add(report.machine)
+    if report.snapshots:
+        add(report.snapshots)
     lines.append(("", False))
     add(report.headline)
     lines.append(("", False))
@@ -75,7 +77,8 @@ def _part(part: PartView, report: Report) -> str:
 
 
 def _notes(report: Report, wording: Wording) -> list[tuple[str, str]]:
-    grave = [note for note in report.quality if note.severity != "info"]
+    told = {step.text for step in report.chain.steps[:MAX_STEPS]}
+    grave = [note for note in report.quality if note.severity != "info" and note.text not in told]
     notes = [("-", f"{note.text} ({note.where})" if note.where else note.text) for note in grave[:MAX_NOTES]]
     if len(grave) > MAX_NOTES:
         notes.append(("-", wording("text.more_notes", count=len(grave) - MAX_NOTES)))

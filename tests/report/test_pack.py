@@ -11,13 +11,15 @@ import pytest
 import report_cases
 
 from dumptriage import report
+from dumptriage.capture.comments import plain
+from dumptriage.capture.safe import is_safe
 from dumptriage.errors import OutputError
 from dumptriage.facts import new
-from dumptriage.report.commands import is_safe, plain, script
+from dumptriage.report.commands import script
 from dumptriage.report.model import build
 from dumptriage.report.wording import load
 from dumptriage.sources import Options, read
-from dumptriage.triage import run_casefile
+from dumptriage.triage import run_casefiles
 
 CASEFILES = Path(__file__).parents[2] / "casefiles"
 LOG = CASEFILES / "thread-handle-leak" / "casefile.log"
@@ -79,7 +81,7 @@ def test_the_facts_of_a_pack_are_a_casefile(tmp_path: Path) -> None:
 
 
 def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(page: str) -> bytes:
+    def fail(page: str, attachment: object = None) -> bytes:
         raise OutputError(f"no PDF of {len(page)} characters")
 
     monkeypatch.setattr("dumptriage.report.pdf.to_pdf", fail)
@@ -102,7 +104,7 @@ def test_several_machines_give_several_packs(tmp_path: Path) -> None:
     if len(read(casefile)) != 2:
         pytest.fail("the log was meant to be of two machines")
     try:
-        run_casefile(casefile, [tmp_path / "case.zip"], lambda _: None, Options(), quiet=True)
+        run_casefiles([casefile], [tmp_path / "case.zip"], lambda _: None, Options(), quiet=True)
     except OutputError as error:
         pytest.skip(str(error))
     names = [name for name in sorted(path.name for path in tmp_path.iterdir()) if name.endswith(".zip")]

@@ -20,7 +20,7 @@ from dumptriage.knowledge import load_knowledge
 from dumptriage.redaction import LEVELS, Level, Redaction, Redactor, level_of
 from dumptriage.redaction.pseudonyms import MAX_NAMES
 from dumptriage.sources import Options, read
-from dumptriage.triage import diagnose, print_facts, run_casefile
+from dumptriage.triage import diagnose, print_facts, run_casefiles
 
 CASEFILES = Path(__file__).parents[2] / "casefiles"
 LOG = CASEFILES / "thread-handle-leak" / "casefile.log"
@@ -222,13 +222,13 @@ def outputs(casefile: Path, folder: Path, level: str, capsys: pytest.CaptureFixt
     redaction = Redaction(level_of(level))
     targets = [folder / f"out.{ending}" for ending in ("html", "pdf", "json", "zip")]
     try:
-        run_casefile(casefile, targets, lambda _: None, Options(), redaction=redaction, quiet=True)
+        run_casefiles([casefile], targets, lambda _: None, Options(), redaction=redaction, quiet=True)
     except OutputError as error:
         pytest.skip(str(error))
     capsys.readouterr()
-    run_casefile(casefile, [], lambda _: None, Options(), redaction=redaction)
+    run_casefiles([casefile], [], lambda _: None, Options(), redaction=redaction)
     texts = {"terminal": capsys.readouterr().out}
-    print_facts(casefile, lambda _: None, Options(), redaction=redaction)
+    print_facts([casefile], lambda _: None, Options(), redaction=redaction)
     texts["facts"] = capsys.readouterr().out
     with zipfile.ZipFile(folder / "out.zip") as archive:
         files = {f"zip/{name}": archive.read(name) for name in archive.namelist()}
@@ -325,7 +325,7 @@ def test_the_verdict_stays_and_facts_give_it_again(folder: str, tmp_path: Path) 
 def test_the_map_is_written_where_it_was_asked_for_and_for_its_owner_only(planted: Path, tmp_path: Path) -> None:
     file = tmp_path / "map.json"
     out = tmp_path / "out.json"
-    run_casefile(planted, [out], lambda _: None, Options(), redaction=Redaction(Level.IMAGES, file), quiet=True)
+    run_casefiles([planted], [out], lambda _: None, Options(), redaction=Redaction(Level.IMAGES, file), quiet=True)
     document = json.loads(file.read_text())
     assert (document["schema"], document["level"]) == ("dumptriage/redaction/1", "images")
     stands_for = {secret: name for name, secrets in document["pseudonyms"].items() for secret in secrets}
@@ -357,3 +357,29 @@ def test_wrong_use(
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_known_by_one_context_vanishes_where_it_stands_alone() -> None:
+    """Also from what a driver says of itself: whoever built it wrote that."""
+    module = new(
+        "module",
+        source="case.log:9",
+        name="foo",
+        path=r"C:\Users\jdoe\foo.sys",
+        company="JDoe Software",
+        product="foo of jdoe",
+        description="built by jdoe",
+    )
+    other = new("process", source="case.log:3", pid=8, image="jdoe", quote="started by jdoe, jdoe-tool.exe")
+    given = Case(Casefile("case.log", "ab" * 32, 1000, "log"), [module, other])
+    (done,) = Redactor(Redaction(Level.NAMES), load_knowledge()).cases([given])
+    assert "jdoe" not in report.facts_json(done).lower()
+    assert done.facts[0].text("company") == "user-1 Software"
+
+
+def test_a_domain_called_microsoft_does_not_make_system_drivers_third_party() -> None:
+    module = new("module", source="case.log:9", name="nt", company="Microsoft Corporation", path=r"MICROSOFT\jdoe")
+    (done,) = Redactor(Redaction(Level.NAMES), load_knowledge()).cases(
+        [Case(Casefile("case.log", "ab" * 32, 1000, "log"), [module])]
+    )
+    assert done.facts[0].text("company") == "Microsoft Corporation"

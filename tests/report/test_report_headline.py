@@ -6,7 +6,9 @@ import pytest
 import report_cases
 
 from dumptriage.diagnosis import Confidence, Verdict, VerdictPart
+from dumptriage.facts import new
 from dumptriage.report.headline import sentence
+from dumptriage.report.model import build
 
 KIND = VerdictPart("thread handle leak", Confidence.HIGH, tags=("Thre",))
 APP = VerdictPart("app.exe", Confidence.HIGH, pid=8)
@@ -21,14 +23,14 @@ FIGURES = "nonpaged pool is at 85.9 % of its maximum and tag Thre holds 85.6 % o
     [
         (APP, APP, f"app.exe (pid 8) leaks thread handles: {FIGURES}."),
         (APP, replace(APP, confidence=Confidence.LOW), f"app.exe (pid 8) possibly leaks thread handles: {FIGURES}."),
-        (BROKER, APP, f"Thread handle leak, held by lsass.exe (pid 700) and caused by app.exe (pid 8): {FIGURES}."),
+        (BROKER, APP, f"lsass.exe (pid 700) holds leaked thread handles, caused by app.exe (pid 8): {FIGURES}."),
         (
             BROKER,
             UNKNOWN,
-            f"Thread handle leak, held by lsass.exe (pid 700); who must fix it is not known: {FIGURES}.",
+            f"lsass.exe (pid 700) holds leaked thread handles; who must fix it is not known: {FIGURES}.",
         ),
         (UNKNOWN, DRIVER, f"Thread handle leak, probably caused by foo.sys: {FIGURES}."),
-        (UNKNOWN, UNKNOWN, f"Thread handle leak; who holds it and who must fix it are not known: {FIGURES}."),
+        (UNKNOWN, UNKNOWN, f"Thread handle leak; neither holder nor culprit is known: {FIGURES}."),
     ],
 )
 def test_leak(holder: VerdictPart, culprit: VerdictPart, expected: str) -> None:
@@ -52,10 +54,26 @@ def test_exhaustion_does_not_name_a_leak() -> None:
     )
 
 
+@pytest.mark.parametrize(("share", "expected"), [(50.0, "render.exe (pid 6204) has committed 50 % of it"), (None, "")])
+def test_the_process_that_has_committed_most_is_named(share: float | None, expected: str) -> None:
+    base = report_cases.leak()
+    process = new("process", source="case.log:7", pid=6204, image="render.exe", share_of_commit=share)
+    step = report_cases.finding("step.commit-process", "step", "render.exe has most.", {"p": process})
+    resource = VerdictPart("commit", Confidence.HIGH)
+    verdict = Verdict("exhaustion", resource, UNKNOWN, UNKNOWN, UNKNOWN, True)
+    diagnosis = replace(base, findings=(step,), verdict=verdict)
+    said = sentence(diagnosis)
+    assert said.startswith("Commit is exhausted")
+    assert (expected or "who uses it up is not shown by this debugger log.") in said
+    holder = build(diagnosis).part("holder")
+    assert holder.name is None
+    assert holder.text == (f"{expected}, which alone is no leak." if expected else "Not known from this evidence.")
+
+
 def test_healthy_says_what_was_looked_at() -> None:
     assert sentence(report_cases.healthy()) == (
-        "No leak and no exhausted resource was found in what was looked at: nonpaged pool uses 256.0 MiB (3.1 % of "
-        "RAM), paged pool uses 384.0 MiB (4.7 % of RAM) and 30 pool tags."
+        "No leak and no exhausted resource was found in what was looked at: nonpaged pool (256.0 MiB, 3.1 % of "
+        "RAM), paged pool (384.0 MiB, 4.7 % of RAM) and 30 pool tags."
     )
 
 

@@ -91,3 +91,25 @@ def test_facts_are_a_casefile_without_findings() -> None:
     assert data["facts"][0]["build"] == 2195
     assert data["facts"][0]["bugcheck_code"] is None
     assert "finding" not in {fact["kind"] for fact in data["facts"]}
+
+
+def test_addressee_signature_keywords_and_alternatives() -> None:
+    data = document("leak")
+    assert data["addressee"]["text"] == "The vendor of xxxxxx.EXE."
+    assert data["addressee"]["asked"].startswith("Asked of them: ")
+    assert data["signature"]["code"].startswith("DT1-")
+    assert data["signature"]["parts"]["Tag"] == "Thre"
+    assert {"Thre", "xxxxxx.EXE"} <= set(data["keywords"])
+    known = {finding["id"] for finding in data["findings"]}
+    assert data["alternatives"]
+    for other in data["alternatives"]:
+        assert other["text"] and other["tells"]
+        assert set(other["against"]) <= known
+        assert other["finding"] is None or other["finding"] in known
+
+
+def test_nothing_found_has_no_signature_and_asks_nobody() -> None:
+    data = document("inconclusive")
+    assert data["signature"] is None
+    assert data["addressee"] == {"text": "No vendor yet. Make the captures named below first.", "asked": ""}
+    assert data["questions"] == []

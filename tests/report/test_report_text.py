@@ -28,7 +28,24 @@ def test_leak() -> None:
     lines = printed("leak")
     assert lines[0] == "Leak: thread-handle-leak.log"
     assert "Holder    xxxxxx.EXE (pid 2280), EPROCESS 886f5020 [high]" in lines
-    assert lines.index("Why") < lines.index("What to do next") < lines.index("Quality of the evidence")
+    assert lines.index("Why") < lines.index("What to do next")
+
+
+def test_a_flaw_that_is_a_step_is_told_once() -> None:
+    """The quality section has only what the steps do not say."""
+    from dataclasses import replace
+
+    from dumptriage.report.model import build
+    from dumptriage.report.quality import QualityNote
+    from dumptriage.report.text import summary_lines
+
+    model = build(report_cases.leak())
+    (told,) = [step.text for step in model.chain.steps if step.part == "quality"]
+    assert told in [note.text for note in model.quality]
+    other = replace(model, quality=(*model.quality, QualityNote("warning", "The tag list is cut.", "case.log:9")))
+    text = [line for line, _ in summary_lines(other, 400)]
+    assert sum(told in line for line in text) == 1
+    assert text[text.index("Quality of the evidence") + 1] == "  - The tag list is cut. (case.log:9)"
 
 
 def test_other_candidates_stand_below_the_best() -> None:

@@ -4,13 +4,14 @@ import doctest
 
 import pytest
 
+from dumptriage.capture import safe
 from dumptriage.errors import RulebookError
 from dumptriage.facts import KINDS
-from dumptriage.report import captures, figures
+from dumptriage.report import figures
 from dumptriage.report.wording import Wording, load
 
 
-@pytest.mark.parametrize("module", [figures, captures])
+@pytest.mark.parametrize("module", [figures, safe])
 def test_examples_in_docstrings(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.attempted
