@@ -59,16 +59,17 @@ def run_casefiles(
     `rules` are folders of own rules over those of the settings. A log of several machines gives one report each: the
     gravest under the name asked for, the others numbered after it (out-2.pdf). `machine` picks one by its number.
     """
-    started = perf_counter()
-    settings = settings_for(casefiles, rules, quiet)
-    books = load_rules(settings)
-    options.timings["rule files"] = perf_counter() - started
-    cases = read_cases(casefiles, reports, progress, options, machine)
-    redactor = None
-    if redaction is not None:
-        cases, redactor = redacted(cases, casefiles, redaction, books[1])
-    with report.using(settings.report):
-        return judge(cases, books, reports, progress, options, quiet, redactor)
+    with report.typesetting(reports):
+        started = perf_counter()
+        settings = settings_for(casefiles, rules, quiet)
+        books = load_rules(settings)
+        options.timings["rule files"] = perf_counter() - started
+        cases = read_cases(casefiles, reports, progress, options, machine)
+        redactor = None
+        if redaction is not None:
+            cases, redactor = redacted(cases, casefiles, redaction, books[1])
+        with report.using(settings.report):
+            return judge(cases, books, reports, progress, options, quiet, redactor)
 
 
 def redacted(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .branding import SHIPPED, Branding, using
 from .target import check_target
+from .typesetter import typesetting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +18,18 @@ if TYPE_CHECKING:
     from ..explain import Explanation
     from ..facts import Case
 
-__all__ = ["SHIPPED", "Branding", "check_target", "explanation", "facts_json", "summary", "using", "write", "write_map"]
+__all__ = [
+    "SHIPPED",
+    "Branding",
+    "check_target",
+    "explanation",
+    "facts_json",
+    "summary",
+    "typesetting",
+    "using",
+    "write",
+    "write_map",
+]
 
 
 def write(diagnosis: "Diagnosis", path: Path, progress: "Callable[[str], None] | None" = None) -> None:

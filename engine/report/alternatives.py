@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..diagnosis import Diagnosis, Finding
+from ..diagnosis import Confidence, Diagnosis, Finding
 from .chain import Chain
 from .wording import Wording
 
@@ -122,7 +122,9 @@ def _disproved(finding: Finding, wording: Wording) -> str:
 
 def _rivals(diagnosis: Diagnosis, chain: Chain, wording: Wording) -> list[Alternative]:
     family = _family(diagnosis)
-    steps = {finding.name: chain.numbers.get(finding.fact.id) for finding in reversed(diagnosis.findings)}
+    # What is hardly sure itself speaks against nothing.
+    sure = [finding for finding in diagnosis.findings if finding.confidence >= Confidence.MEDIUM]
+    steps = {finding.name: chain.numbers.get(finding.fact.id) for finding in reversed(sure)}
     rivals = []
     for name, excluding in _RIVALS.get(family or "", ()):
         key = f"alternatives.rivals.{family}.{name}"

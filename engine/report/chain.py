@@ -31,6 +31,24 @@ _SHOWN: dict[str, tuple[str, ...]] = {
         "object_type",
     ),
     "defect": ("module", "version", "first", "fixed_in", "reported", "reference"),
+    "growth": (
+        "first",
+        "last",
+        "lowest",
+        "highest",
+        "change",
+        "bytes_change",
+        "allocs_change",
+        "frees_change",
+        "freed_percent",
+        "span_s",
+        "per_hour",
+        "course",
+        "hours_left",
+        "left_of",
+        "snapshots",
+    ),
+    "tag_group": ("tags", "count", "lead_owner", "followers_owner", "spread_percent", "basis", "bytes"),
     "system": ("os", "build", "architecture", "dump_type", "ram_bytes", "uptime_s"),
 }
 _MAX_FIELDS = 12
@@ -211,9 +229,19 @@ def subject(fact: Fact, wording: Wording) -> str:
     """What the fact is about: its kind and the fields that identify it."""
     kind = KINDS.get(fact.kind)
     names = kind.key if kind else ()
-    keys = [figures.clip(str(fact.fields[name]), 80) for name in names if name in fact.fields]
-    image = fact.text("image") if "image" not in names else None
+    values = {name: figures.clip(str(fact.fields[name]), 80) for name in names if name in fact.fields}
+    if fact.kind == "growth":
+        values["subject"] = grown(fact, wording)
+    # Of a growth the quantity, its image and its type are its subject as well, so each is said once.
+    keys = list(dict.fromkeys(values.values()))
+    image = fact.text("image") if "image" not in names and fact.text("image") not in keys else None
     return " ".join([wording.first(f"fact.{fact.kind}", "fact.other"), *([image] if image else []), *keys])
+
+
+def grown(fact: Fact, wording: Wording) -> str:
+    """What a growth is of; a counter of the machine by its name in the vocabulary."""
+    name = fact.text("subject") or "?"
+    return label(name, wording, "memory") if fact.text("quantity") == "memory" else figures.clip(name, 80)
 
 
 def _figures(fact: Fact, looked: Collection[str], wording: Wording) -> tuple[tuple[str, str], ...]:

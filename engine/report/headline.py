@@ -17,6 +17,7 @@ def sentence(diagnosis: Diagnosis) -> str:
     return wording(
         f"summary.{verdict.state}",
         cause=_cause(diagnosis, wording),
+        open=_open(diagnosis, wording),
         kind=_capital(kind) if kind else None,
         resource=verdict.resource.name,
         exhausted=verdict.exhausted,
@@ -61,10 +62,8 @@ def _cause(diagnosis: Diagnosis, wording: Wording) -> str:
     verdict = diagnosis.verdict
     kind = verdict.kind.name or wording("summary.leak_of_unknown_kind")
     holder, culprit = who(verdict.holder), who(verdict.culprit)
-    same = _same(verdict.holder.name, verdict.culprit.name)
-    known = (
-        "self" if same else "both" if holder and culprit else "holder" if holder else "culprit" if culprit else "none"
-    )
+    known = _known(diagnosis)
+    same = known == "self"
     noun = kind.removesuffix(" leak")
     return wording(
         f"cause.{known}",
@@ -75,6 +74,28 @@ def _cause(diagnosis: Diagnosis, wording: Wording) -> str:
         maybe_holder=_hedge(verdict.holder, wording),
         maybe_culprit=_hedge(verdict.culprit, wording),
     )
+
+
+def _known(diagnosis: Diagnosis) -> str:
+    """Which of holder and culprit are known: self (one and the same), both, holder, culprit or none."""
+    holder, culprit = diagnosis.verdict.holder, diagnosis.verdict.culprit
+    if _same(holder.name, culprit.name):
+        return "self"
+    names = [name for name, known in (("holder", is_named(holder)), ("culprit", culprit.name)) if known]
+    return "both" if len(names) == 2 else names[0] if names else "none"
+
+
+def _open(diagnosis: Diagnosis, wording: Wording) -> str:
+    """What of holder and culprit is not known; empty where it is clear whom to turn to."""
+    key = f"open.{_known(diagnosis)}"
+    return wording(key) if key in wording else ""
+
+
+def is_named(part: VerdictPart) -> bool:
+    """Whether a holder is somebody, and not a guess of what sort it is: a driver that nothing names."""
+    if part.name is None or part.finding is None or part.confidence > Confidence.LOW:
+        return part.name is not None
+    return any(part.finding.about.get(name) is not None for name in ("module", "image", "pid", "address"))
 
 
 def _same(holder: str | None, culprit: str | None) -> bool:

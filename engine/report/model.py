@@ -209,7 +209,7 @@ def _part(key: str, diagnosis: Diagnosis, steps: Chain, wording: Wording) -> Par
         user = using(diagnosis)
         if user["user"] and state == "exhaustion":
             keys.insert(0, f"part.{key}.unknown.committed")
-        text = wording.first(*keys, **user)
+        text = wording.first(*keys, **user, tags=diagnosis.verdict.kind.tags)
         return PartView(key, label, None, "", text, wording("word.confidence.unknown"), 0, part.others, None)
     finding = part.finding
     return PartView(
@@ -265,6 +265,8 @@ def _actions(diagnosis: Diagnosis, wanted: tuple[Capture, ...], wording: Wording
     if verdict.state == "healthy":
         first = wording("action.healthy" if verdict.exhausted is False else "action.unmeasured")
         return (Action(first), *actions[: MAX_ACTIONS - 1])
+    # What only an open rule would like to see waits for its section, where findings ask for something.
+    wanted = tuple(capture for capture in wanted if capture.followed) or wanted
     actions += [Action(capture.command) for capture in wanted if not capture.typed][:2]
     typed = _concrete([capture for capture in wanted if capture.typed])
     for place, here in (("debugger", True), ("machine", False)):

@@ -39,7 +39,8 @@ def met(condition: Condition, wording: Wording) -> Met:
         _value(condition.value, condition.unit),
         asked(condition, wording),
         figures.clip(condition.origin or "", figures.MAX_CELL),
-        condition.asked in _ORDERING,
+        # That there is any at all is no bound anybody weighs.
+        condition.asked in _ORDERING and (condition.asked, condition.needed) not in ((">=", (1,)), (">", (0,))),
     )
 
 

@@ -42,7 +42,8 @@ def pdf(diagnosis: Diagnosis, progress: Callable[[str], None] | None = None) -> 
     """The report as PDF/UA, or as PDF/A with the JSON report in it where the settings ask for that."""
     from . import wording
     from .branding import current
-    from .pdf import Attachment, to_pdf
+    from .pdf import Attachment
+    from .typesetter import typeset
 
     page = html(diagnosis, paper=True)
     attachment = None
@@ -51,7 +52,7 @@ def pdf(diagnosis: Diagnosis, progress: Callable[[str], None] | None = None) -> 
         attachment = Attachment("report.json", said, render(diagnosis, "json"))
     if progress is not None:
         progress("laying out the PDF")
-    return to_pdf(page, attachment)
+    return typeset(page, attachment)
 
 
 def html(diagnosis: Diagnosis, *, paper: bool = False) -> str:

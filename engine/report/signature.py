@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from ..diagnosis import Diagnosis, Finding, VerdictPart
-from .headline import pool_of, top_tag
+from .headline import is_named, pool_of, top_tag
 from .wording import Wording
 
 SCHEME = "DT1"
@@ -63,7 +63,7 @@ def _plain(name: str, value: object) -> str:
 def _module_or_image(part: VerdictPart) -> str | None:
     """Who it is, by file: a driver without its ending, an image as far as a kernel keeps its name."""
     finding: Finding | None = part.finding
-    if part.name is None or finding is None:
+    if finding is None or not is_named(part):
         return None
     module, image = finding.about.get("module"), finding.about.get("image")
     if isinstance(module, str):
@@ -83,7 +83,7 @@ def keywords(diagnosis: Diagnosis) -> tuple[str, ...]:
     for part in (verdict.kind, verdict.holder, verdict.culprit):
         if part.finding:
             words += [_text(part.finding.about.get(name)) for name in ("object_type", "image", "module")]
-        words += [part.name] if part is not verdict.kind else []
+        words += [part.name] if part is not verdict.kind and is_named(part) else []
     words += [fact.text("defect") for fact in case.of("defect") if fact.text("match") != "fixed"]
     if system is not None:
         code = system.int("bugcheck_code")

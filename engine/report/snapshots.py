@@ -1,8 +1,9 @@
 """Which snapshots a report rests on, in one line."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from ..facts import Case
+from ..facts import Case, Fact
 from . import figures
 from .wording import Wording
 
@@ -25,15 +26,22 @@ def line(case: Case, wording: Wording) -> str:
     return wording(
         "text.snapshots",
         count=count,
-        span=_span(taken[0].text("time"), taken[-1].text("until") or taken[-1].text("time")),
+        span=_span(taken),
         names=[f"{number}. {name}" for number, name in enumerate(names[:MAX_NAMES], 1)] if len(names) > 1 else names,
         more=max(0, len(names) - MAX_NAMES),
     )
 
 
-def _span(first: str | None, last: str | None) -> str | None:
+def _span(taken: Sequence[Fact]) -> str | None:
+    """From the first reading to the last; a series may have begun before a casefile that stands ahead of it."""
+    times = [(each.text("time"), each.text("until") or each.text("time")) for each in taken]
+    if not times[0][0] or not times[-1][1]:
+        return None
     try:
-        seconds = (datetime.fromisoformat(last or "") - datetime.fromisoformat(first or "")).total_seconds()
-    except (ValueError, TypeError):  # one of them undated, or without a zone beside one with it
+        seconds = (
+            max(datetime.fromisoformat(last) for _, last in times if last)
+            - min(datetime.fromisoformat(first) for first, _ in times if first)
+        ).total_seconds()
+    except (ValueError, TypeError):  # misread, or without a zone beside one with it
         return None
     return figures.duration(seconds) if seconds > 0 else None

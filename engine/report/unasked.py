@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..diagnosis import Diagnosis
 from ..facts import Case, Fact
 from . import figures
-from .headline import top_tag
+from .headline import is_named, top_tag
 from .wording import Wording
 
 _SECONDS_AN_HOUR = 3600
@@ -31,10 +31,13 @@ def questions(diagnosis: Diagnosis, wording: Wording) -> tuple[Question, ...]:
         asked.append(Question(wording("unasked.build"), "vertarget"))
     if system is None or system.number("uptime_s") is None:
         asked.append(Question(wording("unasked.uptime"), "vertarget"))
-    if system is None or system.int("ram_bytes") is None:
+    memory = case.one("memory")
+    if (system is None or system.int("ram_bytes") is None) and (memory is None or not memory.int("physical_bytes")):
         asked.append(Question(wording("unasked.ram"), "!vm 1"))
     asked += _version(diagnosis, wording)
-    if not case.of("growth"):
+    if diagnosis.verdict.kind.finding is not None and diagnosis.verdict.kind.finding.name == "kind.unload-leak":
+        asked.append(Question(wording("unasked.growth_unload")))
+    elif not case.of("growth"):
         asked.append(Question(_growth(diagnosis, system, wording)))
     asked.append(Question(wording("unasked.since")))
     return tuple(asked)
@@ -43,6 +46,8 @@ def questions(diagnosis: Diagnosis, wording: Wording) -> tuple[Question, ...]:
 def _version(diagnosis: Diagnosis, wording: Wording) -> list[Question]:
     """The version of who must fix it, or else of who holds it."""
     verdict = diagnosis.verdict
+    if not is_named(verdict.holder) and verdict.kind.finding and verdict.kind.finding.name == "kind.unload-leak":
+        return [Question(wording("unasked.driver"), "lm")]
     part = verdict.culprit if verdict.culprit.name else verdict.holder
     about = part.finding.about if part.finding else {}
     module, image = about.get("module"), about.get("image")
@@ -51,6 +56,8 @@ def _version(diagnosis: Diagnosis, wording: Wording) -> list[Question]:
         if any(fact.text("version") for fact in _modules(diagnosis.case, name)):
             return []
         return [Question(wording("unasked.version", name=module), f"lmvm {name}")]
+    if isinstance(image, str) and image.lower() == "svchost.exe" and part.pid is not None:
+        return [Question(wording("unasked.service", name=image, pid=part.pid), f'tasklist /svc /fi "pid eq {part.pid}"')]
     if isinstance(image, str) and part.pid is not None:
         command = f"powershell Get-Process -Id {part.pid} | fl Path,FileVersion"
         return [Question(wording("unasked.version", name=image), command)]

@@ -84,7 +84,7 @@ def test_nothing_half_written_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def fail(page: str, attachment: object = None) -> bytes:
         raise OutputError(f"no PDF of {len(page)} characters")
 
-    monkeypatch.setattr("dumptriage.report.pdf.to_pdf", fail)
+    monkeypatch.setattr("dumptriage.report.typesetter.to_pdf", fail)
     with pytest.raises(OutputError, match="no PDF"):
         report.write(report_cases.leak(), tmp_path / "case.zip")
     assert list(tmp_path.iterdir()) == []

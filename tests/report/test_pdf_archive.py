@@ -13,6 +13,7 @@ from pypdf import PdfReader
 from dumptriage import settings
 from dumptriage.errors import OutputError, RulebookError
 from dumptriage.report import Branding, using
+from dumptriage.report.pdf import Attachment, to_pdf
 from dumptriage.report.render import render
 
 
@@ -76,8 +77,9 @@ def test_the_same_bytes_twice_whatever_the_clock_says(epoch: str | None, monkeyp
         monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     else:
         monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
-    first = archived("healthy")
-    assert archived("healthy") == first
+    page, attached = "<!doctype html><html lang=en><title>x</title><p>x", Attachment("x.json", "x", b"{}")
+    first = to_pdf(page, attached)
+    assert to_pdf(page, attached) == first
     _, root = read(first)
     stamp = root["/AF"][0].get_object()["/EF"]["/F"].get_object()["/Params"]
     assert stamp["/ModDate"] == ("D:20231114221320Z" if epoch == "1700000000" else "D:19700101000000Z")

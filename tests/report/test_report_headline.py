@@ -27,16 +27,25 @@ FIGURES = "nonpaged pool is at 85.9 % of its maximum and tag Thre holds 85.6 % o
         (
             BROKER,
             UNKNOWN,
-            f"lsass.exe (pid 700) holds leaked thread handles; who must fix it is not known: {FIGURES}.",
+            f"lsass.exe (pid 700) holds leaked thread handles: {FIGURES}; who must fix it is not known.",
         ),
         (UNKNOWN, DRIVER, f"Thread handle leak, probably caused by foo.sys: {FIGURES}."),
-        (UNKNOWN, UNKNOWN, f"Thread handle leak; neither holder nor culprit is known: {FIGURES}."),
+        (UNKNOWN, UNKNOWN, f"Thread handle leak: {FIGURES}; who holds it and who must fix it is not known."),
     ],
 )
 def test_leak(holder: VerdictPart, culprit: VerdictPart, expected: str) -> None:
     base = report_cases.leak()
     verdict = Verdict("leak", VerdictPart("nonpaged pool", Confidence.CERTAIN), KIND, holder, culprit, True)
     assert sentence(replace(base, verdict=verdict)) == expected
+
+
+def test_a_holder_nothing_names_is_not_named() -> None:
+    base = report_cases.leak()
+    finding = report_cases.finding("holder.driver-unnamed", "holder", "A driver.", {}, about={"tag": "Thre"})
+    holder = VerdictPart("a driver not named by this evidence", Confidence.LOW, finding)
+    text = sentence(replace(base, verdict=replace(base.verdict, holder=holder, culprit=UNKNOWN)))
+    assert text.endswith(f"{FIGURES}; who holds it and who must fix it is not known.")
+    assert "a driver not named" not in text
 
 
 def test_suspicion_says_so() -> None:

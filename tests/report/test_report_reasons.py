@@ -53,8 +53,8 @@ def test_conditions_stand_with_their_step_on_screen_and_in_short_on_paper() -> N
     assert screen.count("Why this fired (2 conditions)</summary>") == 1
     assert "<td>of maximum</td><td>85.9\u00a0%</td><td>at least 80\u00a0%" in screen
     assert "Why this fired" not in paper
-    assert "Pool nonpaged: of maximum 85.9\u00a0%, asked for at least 80\u00a0%</p>" in paper
-    assert "asked for fixed" not in paper
+    assert "Pool nonpaged: of maximum 85.9\u00a0%, needed at least 80\u00a0%</p>" in paper
+    assert "needed fixed" not in paper
 
 
 def test_conditions_are_in_the_json_report() -> None:
@@ -84,7 +84,7 @@ def near(condition: Condition) -> Diagnosis:
 def test_a_near_miss_says_by_how_much() -> None:
     row = build(near(replace(BOUND, value=78.0))).near[0]
     assert row.why == (
-        "Pool nonpaged: of maximum is 78 %, asked for is at least 80 % (@pool.fixed.exhausted, field practice); "
+        "Pool nonpaged: of maximum 78 %, needed at least 80 % (@pool.fixed.exhausted, field practice); "
         "2.5 % short."
     )
 
@@ -93,7 +93,7 @@ def test_a_near_miss_that_a_step_rules_out_stands_last_and_names_it() -> None:
     first, last = build(near(BELOW)).near
     assert (first.instead, last.rule) == ((), "pool-high@1")
     assert len(last.instead) == 1
-    assert last.why.endswith("asked for is less than 80 %; 7.4 % too much.")
+    assert last.why.endswith("needed less than 80 %; 7.4 % over.")
 
 
 def test_a_step_with_a_lower_bound_rules_nothing_out() -> None:

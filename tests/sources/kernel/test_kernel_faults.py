@@ -22,7 +22,7 @@ from dumptriage.knowledge import Knowledge, load_knowledge
 from dumptriage.sources import read
 from dumptriage.triage import diagnose, shipped_rulebook
 
-FLIPS = int(os.environ.get("FAULTS", "40"))
+FLIPS = int(os.environ.get("FAULTS", "24"))
 SECONDS = 20.0
 """More than ten times what an intact dump takes on a busy machine."""
 BUILDS = ((2195, 0), (7601, 0), (19041, 32), (26100, 0))
