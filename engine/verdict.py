@@ -11,9 +11,9 @@ CONTRADICTION = "quality.contradiction"
 """Finding of a rule that two counters cannot both be true: nothing is more than likely beside it."""
 _MEASURES = ("percent_of_max", "percent_of_ram", "commit_percent", "free_system_ptes")
 """Fields that put a resource in proportion; without any of them nobody can say that nothing is exhausted."""
-POOLS_LOOKED_AT = ("normal.pool", "normal.tag", "normal.explained")
-"""Findings without which nothing can be called healthy: a pool or its tags are in order, or the question that the case
-raises is answered."""
+POOLS_LOOKED_AT = ("normal.pool", "normal.tag", "normal.explained", "normal.falls-back", "normal.did-not-grow")
+"""Findings without which nothing can be called healthy: a pool or its tags are in order, or its largest tags come and
+go, or the question that the case raises is answered."""
 
 
 def conclude(case: Case, findings: Sequence[Finding]) -> Verdict:

@@ -161,7 +161,7 @@ class TestMistakes:
             (b"MDMP\x93\xa7" + bytes(4096), "user-mode"),
             (b"Dear all, the server hung again this morning.\n", "expected"),
             (b'{"schema": "dumptriage/facts/1", "facts": [', "not valid JSON"),
-            (b'{"schema": "dumptriage/facts/9", "facts": []}', "expected 'dumptriage/facts/1'"),
+            (b'{"schema": "dumptriage/facts/new", "facts": []}', "expected 'dumptriage/facts/1'"),
             (b'{"schema": "dumptriage/facts/1", "facts": [{"kind": "pool", "used_bytes": "many"}]}', "takes int"),
         ],
         ids=["empty", "zeros", "png", "random", "mdmp", "prose", "cut-json", "other-schema", "wrong-type"],
@@ -191,7 +191,7 @@ class TestMistakes:
         assert says in result.stderr
         assert "Traceback" not in result.stderr
 
-    @pytest.mark.parametrize("words", [(LEAK, "--fail-on", "high"), (LEAK, "--nonsense"), (LEAK, "second.log")])
+    @pytest.mark.parametrize("words", [(LEAK, "--fail-on", "high"), (LEAK, "--nonsense"), ("compare", LEAK)])
     def test_wrong_usage(self, words: tuple[str | Path, ...]) -> None:
         result = triage(*words)
         assert result.returncode == 2

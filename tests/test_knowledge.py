@@ -68,3 +68,27 @@ def test_all_mistakes_of_all_files_are_shown_with_their_place(tmp_path: Path) ->
         'vendors.yaml:2:5: a vendor needs "drivers", a list of file names',
         "modules.yaml:1:1: lacks system, programs",
     ]
+
+
+def test_an_activity_is_counted_by_a_tag_or_by_a_counter(tmp_path: Path) -> None:
+    (tmp_path / "activities.yaml").write_text(
+        "activities:\n"
+        "  - {tag: Key, counts: keys opened}\n"
+        "  - {tag: Key, counts: keys}\n"
+        "  - {tag: Proc, counter: x, counts: x}\n"
+        "  - {counts: x}\n"
+        "  - {tag: Toolong, counts: x}\n"
+        "  - {counter: 'A\\B'}\n"
+    )
+    with pytest.raises(RulebookError) as caught:
+        load_knowledge(tmp_path)
+    assert [line.rsplit("/", 1)[-1] for line in str(caught.value).splitlines()] == [
+        "activities.yaml:2:5 already",
+        'activities.yaml:4:5: an activity needs one of "tag" and "counter"',
+        'activities.yaml:5:5: an activity needs one of "tag" and "counter"',
+        'activities.yaml:6:5: tag "Toolong" has more than four characters',
+        "activities.yaml:7:5: lacks counts",
+    ]
+    known = {activity.of: activity.counts for activity in KNOWN.activities}
+    assert known["Key "] == "registry keys opened"
+    assert known["tcpv4\\connections passive"] == "TCP connections accepted"

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 from ..diagnosis import Confidence, Diagnosis, Finding
-from ..facts import Case, Fact
+from ..facts import Case, Fact, Value
 from .commands import TYPE_VARIABLES, Cost, Place, cost, fitting, place
 from .safe import is_safe, verb
 
@@ -124,7 +124,7 @@ class _Collected:
         self._titles: dict[str, _Titles] = {}
 
     def follow(self, command: str, finding: Finding) -> None:
-        for each in self._fit(command):
+        for each in self._fit(command, finding.about.get("pid")):
             each.follows[finding.title] = None
             each.advised |= finding.part == "next"
 
@@ -132,11 +132,11 @@ class _Collected:
         for each in self._fit(command):
             each.decides[title] = None
 
-    def _fit(self, command: str) -> list[_Titles]:
+    def _fit(self, command: str, pid: Value | None = None) -> list[_Titles]:
         fit = fitting(command.strip(), self._build)
         if fit is None:
             return []
-        return [self._titles.setdefault(filled, _Titles()) for filled in self._subjects.filled(fit)]
+        return [self._titles.setdefault(filled, _Titles()) for filled in self._subjects.filled(fit, pid)]
 
     def all(self) -> list[Wanted]:
         titles = self._titles
@@ -173,20 +173,33 @@ class _Subjects:
         self._types = list(types)[:MAX_SUBJECTS]
         samples = [address for fact in case.of("sample") if (address := fact.text("address")) is not None]
         self._objects = samples[:MAX_SUBJECTS]
-        self._holder = [verdict.holder.address] if verdict.holder.address is not None else []
+        self._holder = verdict.holder.pid, verdict.holder.address
 
-    def filled(self, command: str) -> list[str]:
-        """The command for each subject its open part asks for; as it is where none is known or it asks for two."""
+    def filled(self, command: str, pid: Value | None = None) -> list[str]:
+        """The command for each subject its open part asks for; as it is where none is known or it asks for two.
+
+        `pid` is the process the finding that asks for it speaks of.
+        """
         gaps = OPEN.findall(command)
         if len(gaps) != 1:
             return [command]
-        values = self._values(command, gaps[0][1:-1])
+        gap = gaps[0][1:-1]
+        values = self._process(pid) if gap == "process" else self._values(command, gap)
         return [command.replace(gaps[0], value) for value in values] or [command]
 
     def suspects(self, command: str) -> bool:
         """Whether a command asks for a tag or type the case turns on, or for no particular one."""
         words = [word for word in command.split()[1:] if not word[0].isdigit()]
         return all(word in (*self._tags, *self._types) for word in words) and bool(words)
+
+    def _process(self, pid: Value | None) -> list[str]:
+        """The process a finding speaks of, else the holder: its EPROCESS, else its id as the debugger takes it."""
+        holder, address = self._holder
+        if pid is None or pid == holder:
+            if address is not None:
+                return [address]
+            pid = holder
+        return [] if pid is None else [f"0n{pid}"]
 
     def _values(self, command: str, gap: str) -> list[str]:
         match gap:
@@ -198,8 +211,6 @@ class _Subjects:
                 named = variable.removeprefix(_VARIABLE)
                 types = self._types if named == "type" else [named]
                 return [TYPE_VARIABLES[each] for each in types if each in TYPE_VARIABLES]
-            case "process":
-                return self._holder
             case "object" | "address of a sampled object" if verb(command) == "!obtrace":
                 return self._objects  # `!object` is wanted of others than those that were looked at
             case _:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnosis import Confidence, Finding
-from ..facts import Case, Fact, Value, new
+from ..facts import KINDS, Case, Fact, Value, new
 from .matching import Match
 from .rows import Row
 from .rule import Reference, Rule, Template
@@ -14,8 +14,8 @@ from .sentences import SentenceError, render
 _CAPS = {"suspect": Confidence.LOW, "rounded": Confidence.MEDIUM}
 """What the quality of a fact allows at most. A lower bound supports a conclusion as well as the full figure."""
 _QUALITY_WORDS = {
-    "suspect": "{id} is suspect: other evidence contradicts it",
-    "rounded": "{id} is a rounded figure",
+    "suspect": "other evidence contradicts the figures of {subject}",
+    "rounded": "the figures of {subject} are rounded",
 }
 
 
@@ -133,7 +133,7 @@ def _confidence(
     limits: dict[str, None] = {}
     for row in bound.values():
         fact = row.fact
-        cap, why = _CAPS.get(fact.quality, own), _QUALITY_WORDS.get(fact.quality, "").format(id=fact.id)
+        cap, why = _CAPS.get(fact.quality, own), _QUALITY_WORDS.get(fact.quality, "").format(subject=_called(fact))
         if fact.id in findings:
             cap = findings[fact.id].confidence
             why = f'it builds on "{findings[fact.id].title}", whose confidence is {cap.word}'
@@ -141,6 +141,13 @@ def _confidence(
             limits[f"Confidence is at most {cap.word}: {why}."] = None
             confidence = min(confidence, cap)
     return confidence, tuple(limits)
+
+
+def _called(fact: Fact) -> str:
+    """A fact as a sentence names it, by what identifies it: tag NtFC nonpaged."""
+    kind = KINDS[fact.kind]
+    keys = (str(fact.fields[name]).rstrip() for name in kind.key if name in fact.fields)
+    return " ".join([fact.kind.replace("_", " "), *keys])
 
 
 def _fact(rule: Rule, about: dict[str, Value], confidence: Confidence, case: Case) -> Fact:

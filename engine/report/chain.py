@@ -232,16 +232,20 @@ def subject(fact: Fact, wording: Wording) -> str:
     values = {name: figures.clip(str(fact.fields[name]), 80) for name in names if name in fact.fields}
     if fact.kind == "growth":
         values["subject"] = grown(fact, wording)
-    # Of a growth the quantity, its image and its type are its subject as well, so each is said once.
+        if values.get("quantity") in ("memory", "pool", "process"):  # the subject says it
+            del values["quantity"]
+    # The subject of a growth may be its pool, its type or its image: each is said once.
     keys = list(dict.fromkeys(values.values()))
     image = fact.text("image") if "image" not in names and fact.text("image") not in keys else None
     return " ".join([wording.first(f"fact.{fact.kind}", "fact.other"), *([image] if image else []), *keys])
 
 
 def grown(fact: Fact, wording: Wording) -> str:
-    """What a growth is of; a counter of the machine by its name in the vocabulary."""
-    name = fact.text("subject") or "?"
-    return label(name, wording, "memory") if fact.text("quantity") == "memory" else figures.clip(name, 80)
+    """What a growth is of, a pool or a counter of the machine in words."""
+    name, quantity = fact.text("subject") or "?", fact.text("quantity")
+    if quantity == "pool":
+        return wording.first(f"pool.{name}", "pool.other")
+    return label(name, wording, "memory") if quantity == "memory" else figures.clip(name, 80)
 
 
 def _figures(fact: Fact, looked: Collection[str], wording: Wording) -> tuple[tuple[str, str], ...]:

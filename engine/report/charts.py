@@ -129,7 +129,7 @@ def _handles(diagnosis: Diagnosis, wording: Wording) -> Chart | None:
         for fact in case.of("handles")
         if holder.pid is not None and fact.int("pid") == holder.pid and fact.text("type") != "*" and fact.int("count")
     ]
-    if not own:
+    if len(own) < 2:  # one bar alone shows nothing
         return _processes(case, holder.pid, wording)
     own.sort(key=lambda fact: -(fact.int("count") or 0))
     leaked = holder.finding.about.get("object_type") if holder.finding else None

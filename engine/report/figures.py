@@ -9,8 +9,11 @@ MAX_CELL = 240
 """Longest name shown in a table or a sentence; the JSON report has it whole."""
 
 _KIB = 1024
+_HOURS_A_YEAR = 8760
+"""A forecast beyond a year is none."""
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _MAX_ACCENTS = 3
+_MOMENTS = ("time", "until", "crash_time", "timestamp")
 
 
 def count(value: float) -> str:
@@ -68,11 +71,25 @@ def duration(seconds: float) -> str:
 def ratio(value: float) -> str:
     """A quotient to three digits or more, without idle zeros.
 
-    >>> ratio(640.0), ratio(49.83), ratio(2.5)
-    ('640', '49.8', '2.5')
+    >>> ratio(640.0), ratio(49.83), ratio(2.5), ratio(177992.61)
+    ('640', '49.8', '2.5', '177,993')
     """
+    if abs(value) >= 1000:
+        return count(value)
     text = f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.2f}"
     return text.rstrip("0").rstrip(".")
+
+
+def moment(text: str) -> str:
+    """A moment as a log writes it, where it is one of UTC.
+
+    >>> moment("2026-09-08T11:00:15+00:00"), moment("2026-02-11T09:00:00Z")
+    ('2026-09-08 11:00:15 UTC', '2026-02-11 09:00:00 UTC')
+    """
+    for ending in ("+00:00", "Z"):
+        if text.endswith(ending) and len(text) > len(ending) + 10:
+            return text.removesuffix(ending).replace("T", " ", 1) + " UTC"
+    return text
 
 
 def field_text(fact: Fact, name: str) -> str:
@@ -80,6 +97,10 @@ def field_text(fact: Fact, name: str) -> str:
     value = fact.get(name)
     if value is None:
         return MISSING
+    if name == "hours_left" and isinstance(value, int | float) and value > _HOURS_A_YEAR:
+        return f"> {count(_HOURS_A_YEAR)}"
+    if name in _MOMENTS and isinstance(value, str):
+        return moment(clip(value, MAX_CELL))
     kind = KINDS.get(fact.kind)
     spec = kind.fields.get(name) if kind else None
     return value_text(value, spec.unit if spec else "")

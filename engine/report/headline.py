@@ -114,7 +114,10 @@ def _hedge(part: VerdictPart, wording: Wording) -> str:
 def _figures(diagnosis: Diagnosis, wording: Wording) -> str:
     """The arithmetic behind the verdict: how full the pool is, and how much of it the tag holds."""
     pool, tag = pool_of(diagnosis), top_tag(diagnosis)
-    parts = []
+    growth = growth_of(diagnosis)
+    if growth is not None and diagnosis.verdict.resource.name is None:
+        return _growth(growth, wording)
+    parts = [_growth(growth, wording)] if growth is not None else []
     if pool is not None:
         parts.append(pool_use(pool, wording))
     share = tag.number("share_of_pool") if tag else None
@@ -126,6 +129,27 @@ def _figures(diagnosis: Diagnosis, wording: Wording) -> str:
     elif tag is not None and (size := tag.int("bytes")) is not None:
         parts.append(wording("figure.tag", tag=tag.text("tag"), size=figures.size(size)))
     return _join(parts, wording)
+
+
+def growth_of(diagnosis: Diagnosis) -> Fact | None:
+    """The growth the kind of the verdict was concluded from, by itself or by what it builds on."""
+    by_id = {finding.fact.id: finding for finding in diagnosis.findings}
+    kind = diagnosis.verdict.kind.finding
+    facts = list(kind.evidence.values()) if kind else []
+    below = [fact for each in facts if each.id in by_id for fact in by_id[each.id].evidence.values()]
+    return next((fact for fact in (*facts, *below) if fact.kind == "growth" and (fact.int("change") or 0) > 0), None)
+
+
+def _growth(fact: Fact, wording: Wording) -> str:
+    change, span, size = fact.int("change") or 0, fact.number("span_s"), fact.int("bytes_change")
+    of_bytes = fact.text("unit") == "bytes"
+    return wording(
+        f"figure.growth.{'tag' if fact.text('quantity') == 'tag' else 'other'}",
+        tag=fact.text("tag"),
+        change=figures.size(change) if of_bytes else f"{figures.count(change)} {fact.text('unit')}",
+        size=None if of_bytes or size is None else figures.size(size),
+        span=figures.duration(span) if span else None,
+    )
 
 
 def using(diagnosis: Diagnosis) -> dict[str, str | None]:

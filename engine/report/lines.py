@@ -6,6 +6,7 @@ from datetime import datetime
 from ..diagnosis import Diagnosis
 from ..facts import Fact
 from . import figures
+from .chain import grown
 from .drawing import PANEL, WIDTH, Chart, Panel
 from .wording import Wording
 
@@ -54,8 +55,9 @@ def build(diagnosis: Diagnosis, wording: Wording) -> Chart | None:
 
 
 def _rank(fact: Fact, tags: tuple[str, ...], pid: int | None) -> float:
-    """The larger the more it belongs to the verdict, then the steadier it grew, then in the order of the casefile."""
+    """The larger the more it belongs to the verdict and moved, then the steadier it grew, then in the order of the casefile."""
     of_verdict = fact.text("tag") in tags or (pid is not None and fact.int("pid") == pid)
+    of_verdict = of_verdict and fact.text("course") != "level" and fact.int("change") != 0
     steady = bool(fact.flag("monotonic")) and bool(fact.int("change"))
     return 4.0 * of_verdict + 2.0 * (fact.text("quantity") == "pool") + 1.0 * steady
 
@@ -81,9 +83,9 @@ def _series(fact: Fact, taken: list[Fact], wording: Wording) -> _Series | None:
     timed = len(moments) == len(values)
     places = tuple(moments) if timed else tuple(float(number) for number in range(len(values)))
     samples = _samples(fact, taken, places if timed else None, len(values))
-    subject = fact.text("subject") or "?"
-    if fact.text("quantity") == "pool":
-        subject = wording.first(f"pool.{subject}", "pool.other")
+    subject, pool = grown(fact, wording), fact.text("pool")
+    if fact.text("quantity") == "tag" and pool is not None:
+        subject = wording("chart.growth.tag", tag=subject, pool=pool)
     return _Series(subject, fact.text("unit") or "", places, tuple(values), timed, samples)
 
 

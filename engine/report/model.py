@@ -178,7 +178,7 @@ def build(diagnosis: Diagnosis, rows: int = tables.MAX_ROWS) -> Report:
         alternatives=alternatives.build(diagnosis, steps, wording),
         tables=(*tables.build(diagnosis, wording, steps.uses, rows), *unknown.build(diagnosis.case, wording, rows)),
         environment=_environment(diagnosis.case, wording),
-        normal=chain.of_part(diagnosis, "normal", wording),
+        normal=_normal(diagnosis, wording),
         passed=tuple(_rule(each, each.why) for each in outcomes if each.outcome == "passed"),
         near=_near(diagnosis, steps, wording),
         quality=tuple(quality_notes(diagnosis, wording)),
@@ -198,6 +198,13 @@ def build(diagnosis: Diagnosis, rows: int = tables.MAX_ROWS) -> Report:
     )
 
 
+def _normal(diagnosis: Diagnosis, wording: Wording) -> tuple[Step, ...]:
+    """What is in order; nothing of a tag the verdict names, small as it may be."""
+    named = {tag.id for tag in diagnosis.case.of("tag") if tag.text("tag") in diagnosis.verdict.kind.tags}
+    steps = chain.of_part(diagnosis, "normal", wording)
+    return tuple(step for step in steps if not named.intersection(item.fact for item in step.evidence))
+
+
 def _part(key: str, diagnosis: Diagnosis, steps: Chain, wording: Wording) -> PartView:
     part: VerdictPart = getattr(diagnosis.verdict, key)
     state = diagnosis.verdict.state
@@ -209,7 +216,7 @@ def _part(key: str, diagnosis: Diagnosis, steps: Chain, wording: Wording) -> Par
         user = using(diagnosis)
         if user["user"] and state == "exhaustion":
             keys.insert(0, f"part.{key}.unknown.committed")
-        text = wording.first(*keys, **user, tags=diagnosis.verdict.kind.tags)
+        text = wording.first(*keys, **user, tags=diagnosis.case.of("tag"))
         return PartView(key, label, None, "", text, wording("word.confidence.unknown"), 0, part.others, None)
     finding = part.finding
     return PartView(

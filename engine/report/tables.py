@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ..diagnosis import Diagnosis
 from ..facts import KINDS, Fact
 from . import figures
-from .chain import label
+from .chain import grown, label
 from .wording import Wording
 
 MAX_ROWS = 40
@@ -132,7 +132,7 @@ def build(
             make(
                 "growth",
                 case.of("growth"),
-                "quantity subject pool pid last change unit per_hour freed_percent course hours_left span_s "
+                "subject pool pid last change unit per_hour freed_percent course hours_left span_s "
                 "per_activity activity",
                 _most_telling(by_tag, by_pid),
                 lambda fact: by_tag(fact) or by_pid(fact),
@@ -297,7 +297,7 @@ def _table(
         tuple(_column(facts[0].kind, name, wording) for name in known),
         tuple(
             Row(
-                tuple(figures.field_text(fact, name) for name in known),
+                tuple(_cell(fact, name, wording) for name in known),
                 marked(fact),
                 tuple(_value(fact, name) for name in known),
                 f"row-{key}-{number}",
@@ -362,6 +362,12 @@ def _column(kind: str, name: str, wording: Wording) -> Column:
     numeric = spec is not None and (spec.unit in _NUMERIC_UNITS or spec.type == "int")
     mono = name in _MONOSPACE or (spec is not None and spec.type == "address")
     return Column(label(name, wording), numeric, mono)
+
+
+def _cell(fact: Fact, name: str, wording: Wording) -> str:
+    if fact.kind == "growth" and name == "subject":
+        return grown(fact, wording)
+    return figures.field_text(fact, name)
 
 
 def _value(fact: Fact, name: str) -> float | None:

@@ -6,6 +6,7 @@ from itertools import combinations
 
 from ..errors import CasefileError
 from ..facts import Case, Fact, new
+from .growth import brought
 from .history import history_of
 from .identity import Comparison, Traits, clock_is_utc, compare, traits
 from .order import Placed, placed
@@ -53,6 +54,7 @@ def joined(cases: Sequence[Case]) -> Case:
     case = Case(latest.casefile, _facts(found), latest.machine)
     case.redaction = latest.redaction
     case.history = history_of(found, processes)
+    case.extend(brought(found, case.history))
     case.extend(_snapshots(found))
     case.extend(_notes(cases, pairs, found, processes))
     return case
@@ -102,7 +104,7 @@ def _facts(found: Sequence[Placed]) -> Iterator[Fact]:
     for fact in latest.facts:
         if fact.kind == "system":
             yield replace(fact, fields={**lasting, **fact.fields})
-        elif fact.kind != "snapshot":
+        elif fact.kind not in ("snapshot", "growth"):
             yield fact
     if system is None and lasting:
         yield Fact("system", "system", lasting, ", ".join(one.case.casefile.name for one in found[:-1]))
@@ -238,6 +240,14 @@ def _notes(
         if flaws:
             name = one.case.casefile.name
             text = f"{name} has {flaws} flaw{'' if flaws == 1 else 's'} of its own; a report of it alone names them."
+            yield _note(one, "second-hand", "snapshots", "info", text)
+    for one in found:
+        worked_out = sum(snapshot.int("readings") or 1 for snapshot in one.case.of("snapshot"))
+        if one.case.history is None and worked_out > 1:
+            text = (
+                f"{one.case.casefile.name} comes as facts of {worked_out:,} snapshots: only the last is compared here, "
+                "beside the growth already worked out. To compare all, give the casefiles themselves."
+            )
             yield _note(one, "second-hand", "snapshots", "info", text)
     if processes.assumed:
         text = (

@@ -206,7 +206,7 @@ def test_own_pack_is_tested_among_the_shipped_rules(tmp_path: Path) -> None:
     histogram = "       3  Key\n      90  Thread\n\n      93  Handles in process\n"
     (tmp_path / "near" / "by.log").write_text(f"0: kd> !handle 0 0 886f5020\n{histogram}", encoding="utf-8")
     well, told = run(tmp_path, OWN)
-    assert told[-1].startswith("5 tests of 1 rule: 5 passed, 0 failed, 0 held back by the gate; 3 casefiles, ")
+    assert told[-1].startswith("5 tests of 1 rule: 5 passed, 0 failed, 0 held back by the gate; 4 casefiles, ")
     assert told[-2].startswith("Tested: 100 % (1 of 1) of the rules, 100 % (1 of 1) of the conditions, ")
     assert well
 

@@ -100,9 +100,9 @@ def test_tags_of_a_group_are_its_members() -> None:
     [
         ("exact", "certain", "certain", ()),
         ("lower-bound", "certain", "certain", ()),
-        ("rounded", "high", "medium", ("Confidence is at most medium: tag:Thre is a rounded figure.",)),
+        ("rounded", "high", "medium", ("Confidence is at most medium: the figures of tag Thre are rounded.",)),
         ("rounded", "low", "low", ()),
-        ("suspect", "high", "low", ("Confidence is at most low: tag:Thre is suspect: other evidence contradicts it.",)),
+        ("suspect", "high", "low", ("Confidence is at most low: other evidence contradicts the figures of tag Thre.",)),
     ],
 )
 def test_quality_caps_confidence(quality: Quality, confidence: str, expected: str, limits: tuple[str, ...]) -> None:

@@ -75,6 +75,19 @@ def test_one_snapshot_has_no_snapshots(files: list[Path], tmp_path: Path) -> Non
     assert "one moment of one machine" in page
 
 
+def test_the_span_begins_with_the_first_reading_of_any(files: list[Path], tmp_path: Path) -> None:
+    series = tmp_path / "series.csv"
+    rows = [f'"11/{day}/2026 02:00:00.000","9000"' for day in (18, 19, 21)]
+    series.write_text(
+        "\n".join(['"(PDH-CSV 4.0) (UTC)(0)","\\\\SRV01\\Memory\\Committed Bytes"', *rows]), encoding="utf-8"
+    )
+    report = report_of([files[0], series], tmp_path / "out.json")
+    assert [each["name"] for each in report["snapshots"]] == ["monday.log", "series.csv"]
+    target = tmp_path / "out.html"
+    run_casefiles([files[0], series], [target], silent, Options(), quiet=True)
+    assert "4 snapshots over 3 d: 1. monday.log, 2. series.csv." in target.read_text(encoding="utf-8")
+
+
 def test_the_terminal_has_one_line_of_them(files: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     run_casefiles(files, [], silent, Options())
     assert "3 snapshots over 1 d: 1. monday.log, 2. noon.log, 3. tuesday.log." in capsys.readouterr().out

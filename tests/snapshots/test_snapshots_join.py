@@ -180,6 +180,32 @@ class TestSeries:
         assert readings.values["allocs"][:, 0].tolist() == [1, 2, 3, 7]
 
 
+class TestBroughtGrowth:
+    """A facts.json of a series or a comparison has growth facts in place of readings."""
+
+    def growth(self, readings: int, subject: str = "Abcd") -> Fact:
+        fields = {"subject": subject, "tag": subject, "pool": "nonpaged", "readings_count": readings, "change": 7}
+        return new("growth", source="log:9", quantity="tag", unit="allocations", **fields)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(("readings", "stands"), [(2, False), (3, True)])
+    @pytest.mark.parametrize("latest", [True, False])
+    def test_what_rests_on_more_readings_stands(self, readings: int, stands: bool, latest: bool) -> None:
+        facts = made("b.json", tag(20), self.growth(readings))
+        log = made("a.log", tag(10))
+        case = joined([log, facts] if latest else [facts, log])
+        assert [fact.source for fact in case.of("growth")] == (["b.json: log:9"] if stands else [])
+        assert (read_of(case, "tag", "Abcd") == [None, None]) is stands
+
+    def test_snapshots_that_are_not_compared_are_named(self) -> None:
+        earlier = [new("snapshot", source="x", number=n, name=f"{n}.dmp", sha256=f"{n}" * 64) for n in (1, 2)]
+        case = joined([made("a.log", tag(1)), made("b.json", tag(2), *earlier)])
+        assert any("b.json comes as facts of 2 snapshots" in str(fact.get("text")) for fact in case.of("data_quality"))
+
+    def test_a_counter_of_one_casefile_only_keeps_its_growth_once(self) -> None:
+        case = joined([made("a.json", tag(1), self.growth(5, "Othr")), made("b.json", tag(2), self.growth(9, "Othr"))])
+        assert [(fact.get("subject"), fact.get("readings_count")) for fact in case.of("growth")] == [("Othr", 9)]
+
+
 class TestProcesses:
     @pytest.mark.parametrize(
         ("change", "same"),

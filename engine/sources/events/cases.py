@@ -224,10 +224,10 @@ def _add_notes(case: Case, events: Sequence[Event], low: Sequence[Event], machin
     if low and low[-1].consumers:
         shown = len(_running(low[-1]))
         _note(
-            case, "cut-list", "processes", "info", f"The event names the {shown} processes with the most commit only."
+            case, "cut-list", "processes", "info", f"The event names only the processes with the most commit ({shown})."
         )
     if low and low[-1].tags:
-        _note(case, "cut-list", "tags", "info", "The event names the three largest tags of each pool only.")
+        _note(case, "cut-list", "tags", "info", "The event names only the largest tags of each pool, three at most.")
     if not low:
         text = "The events say that memory ran out, not what used it; none of them has figures."
         _note(case, "not-recorded", "memory", "info", text)

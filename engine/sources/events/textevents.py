@@ -52,7 +52,7 @@ _KEYS = {
     "beschreibung": "text",
     "descripción": "text",
 }
-_FIRST = frozenset({"log name", "protokollname", "nom du journal", "nombre de registro", "event type", "timecreated"})
+_FIRST = frozenset({"log name", "protokollname", "nom du journal", "nombre de registro", "event type"})
 """Keys a record begins with."""
 
 _KEY = re.compile(r"\s*(?P<key>[^\W\d_][\w .'’-]{0,30}?)\s{0,20}:(?:\s+(?P<value>.{0,4000}))?$")
@@ -87,6 +87,7 @@ class _Record:
     def __init__(self, line: int) -> None:
         self._event = Event(line)
         self._fields: dict[str, str] = {}
+        self._keys: set[str] = set()
         self._text: list[str] = []
         self._leaves: list[Leaf] = []
         self._path: list[str] = []
@@ -101,7 +102,13 @@ class _Record:
         key = _plain(match["key"]) if match else line.strip().lstrip("+- ")
         if key == "System" and self._leaves:
             return True
-        return (key in _FIRST and bool(self._fields)) or (_KEYS.get(key) == "id" and "id" in self._fields)
+        if _KEYS.get(key) == "id":  # `Get-EventLog | fl *` gives an EventID and an InstanceId for each
+            return key in self._keys or ("id" in self._fields and key != "instanceid")
+        if key == "timecreated":  # first of `Get-WinEvent | fl`, far behind in `fl *`
+            return "time" in self._fields
+        if key == "message":  # first of `fl *`
+            return "id" in self._fields and key in self._keys and line[:1].strip() != ""
+        return key in _FIRST and bool(self._fields)
 
     def take(self, line: str) -> None:
         """Read one line."""
@@ -114,6 +121,7 @@ class _Record:
         meaning = _KEYS.get(_plain(match["key"])) if match else None
         if match and meaning and meaning not in self._fields:
             self._fields[meaning] = (match["value"] or "").strip()
+            self._keys.add(_plain(match["key"]))
             self._in_text = meaning == "text"
         elif self._in_text and not (match and line[:1].strip() and not match["value"]):
             if self._length < MAX_TEXT:

@@ -131,6 +131,10 @@ def _after_trace(lines: Sequence[Line], start: int) -> int:
     return end
 
 
+# A stack of an allocation was taken at a moment that is over: it is recorded anew, not printed again.
+_VERIFY = {"crash": "!analyze -v", "allocation": "wpr -start Pool, reproduce, wpr -stop pool.etl"}
+
+
 def _add(log: Log, frames: list[Frame], crash: bool) -> None:
     # Without symbols the debugger prints module+0x..., with none of the kernel only (NT 4 logs) symbol+0x...: then no
     # module can be told.
@@ -145,7 +149,7 @@ def _add(log: Log, frames: list[Frame], crash: bool) -> None:
         log.add(
             "stack",
             [each.line for each in frames],
-            verify="k" if purpose != "crash" else "!analyze -v",
+            verify=_VERIFY.get(purpose, "k"),
             purpose=purpose,
             module=frame.module,
             symbol=frame.symbol,

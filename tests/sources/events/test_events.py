@@ -196,6 +196,29 @@ def test_low_memory_as_text(text: str, encoding: str) -> None:
     assert not case.of("memory")
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        "\n\nMessage          : low: app.exe (5120) consumed {n}000 bytes.\nId               : 2004\n"
+        f"ProviderName     : {DETECTOR}\nMachineName      : SRV01\nTimeCreated      : 11/23/2026 {{n}}:15:00 AM\n"
+        "LevelDisplayName : Warning\n",
+        "\n\nTimeCreated  : 11/23/2026 {n}:15:00 AM\n"
+        f"ProviderName : {DETECTOR}\nId           : 2004\nMessage      : low: app.exe (5120) consumed {{n}}000\n"
+        "               bytes.\n               Message : of another event\n",
+        "\n\nEventID            : 2004\nMachineName        : SRV01\nMessage            : low: app.exe (5120) consumed "
+        f"{{n}}000 bytes.\nSource             : {DETECTOR}\nInstanceId         : 1073743828\n"
+        "TimeGenerated      : 11/23/2026 {n}:15:00 AM\nTimeWritten        : 11/23/2026 {n}:15:01 AM\n",
+    ],
+    ids=["Get-WinEvent | fl *", "Get-WinEvent | fl", "Get-EventLog | fl *"],
+)
+def test_lists_of_powershell_give_each_event_its_own_time(record: str) -> None:
+    case = only("".join(record.format(n=hour) for hour in (7, 5, 3)))
+    assert case.history
+    assert [str(moment.time)[:16] for moment in case.history.moments] == [f"2026-11-23 0{n}:15" for n in (3, 5, 7)]
+    (readings,) = case.history.readings
+    assert readings.values["private_bytes"][:, 0].tolist() == [3000, 5000, 7000]
+
+
 def test_a_date_that_is_two_days_is_none() -> None:
     case = only(TEXT.format(date="04/05/2026 17:18:53"))
     assert shown(case, "system", "crash_time") == [(None,)]
