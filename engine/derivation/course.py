@@ -34,6 +34,14 @@ FEW_LOWS_SHARE = 0.4
 FEW = 24
 """The lows must rise by so much of the range, with fewer readings by more and their highs with them: three lows are in
 order by chance in one case of six, and among few readings they lie far apart."""
+VERY_FEW = 12
+VERY_FEW_DROP = 0.4
+"""With fewer readings nothing is said to rise that swings by so much of its range: noise alone looks so in one of 15
+series of six to eight readings."""
+SLOWED = 0.3
+SLOWED_READINGS = 6
+"""A rise that is by so much slower in the last third of the time than in the first, and slower in the second too, is
+that of a cache that fills or of a load that ends; among fewer readings the thirds hold one interval each."""
 
 
 def course(values: Array, seconds: Array, unit: str) -> str:
@@ -59,14 +67,15 @@ def course(values: Array, seconds: Array, unit: str) -> str:
     deepest = float(drops.max())
     stepped = _is_stepped(peaks, _places(seconds))
     if deepest <= max(WIGGLE * spread, min(noise, spread / 4)):
-        if stepped:
+        if stepped or _has_slowed(peaks, _places(seconds)):
             return "stepped"
         return "rising" if np.count_nonzero(np.diff(values)) >= 2 else "two readings"
     # A fall is one between two rises only where a new peak comes after it.
     recovered = bool(((drops > WIGGLE * spread) & (peaks < peaks[-1])).any())
-    if recovered and _has_rising_lows(values, spread, noise):
+    swings = len(values) < VERY_FEW and deepest >= VERY_FEW_DROP * spread
+    if recovered and not swings and _has_rising_lows(values, spread, noise):
         return "rising lows"
-    if deepest >= spread / 2:
+    if deepest >= spread / 2 or (recovered and swings):
         return "fell back"
     if stepped or not recovered:
         return "stepped"
@@ -108,6 +117,14 @@ def _is_stepped(peaks: Array, places: Array) -> bool:
     if (places[-1] - places[end]) / total >= QUIET_TIME:
         return share <= STEP_TIME
     return share <= LATE_STEP_TIME or (end - start == 1 and share <= STEP_TIME)
+
+
+def _has_slowed(peaks: Array, places: Array) -> bool:
+    """Whether what rises all along rises much more slowly towards the end."""
+    if len(peaks) < SLOWED_READINGS:
+        return False
+    early, middle, late = np.diff(np.interp(np.linspace(places[0], places[-1], 4), places, peaks))
+    return bool(late <= SLOWED * early and late <= middle <= early)
 
 
 def _has_rising_lows(values: Array, spread: float, noise: float) -> bool:

@@ -23,7 +23,18 @@ def addressed(diagnosis: Diagnosis, wording: Wording) -> str:
                 report_to=module.text("report_to"),
                 asks=module.text("asks"),
             )
+    if _is_of_windows(diagnosis, file):
+        return wording("addressed.windows", name=culprit)
     return wording("addressed.maker", name=culprit)
+
+
+def _is_of_windows(diagnosis: Diagnosis, file: str) -> bool:
+    """Whether a tag, a stack or a match of a tag says that the file is Microsoft's."""
+    case = diagnosis.case
+    names = {file, file.rpartition(".")[0]} - {""}
+    named = [(fact, fact.text("owner")) for fact in case.of("tag")]
+    named += [(fact, fact.text("module")) for kind in ("stack", "tag_module") for fact in case.of(kind)]
+    return any(fact.flag("third_party") is False and (name or "").lower() in names for fact, name in named)
 
 
 def asked_of_them(diagnosis: Diagnosis, wording: Wording) -> str:

@@ -34,7 +34,10 @@ class Capture:
 
 def captures(diagnosis: Diagnosis, wording: Wording) -> list[Capture]:
     """What findings ask for, those of the verdict first, then what rules lacked, most wanted first."""
-    return [Capture(one.command, _reasons(one.follows, one.decides, wording), bool(one.follows)) for one in wanted(diagnosis)]
+    return [
+        Capture(one.command, _reasons(one.follows, one.decides, wording), bool(one.follows))
+        for one in wanted(diagnosis)
+    ]
 
 
 def _reasons(follows: Sequence[str], decides: Sequence[str], wording: Wording) -> tuple[str, ...]:

@@ -59,13 +59,14 @@ def duration(seconds: float) -> str:
     >>> duration(93784), duration(59)
     ('1 d 2 h', '59 s')
     """
-    rest = int(seconds)
-    parts = []
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    first = next((place for place, (_, length) in enumerate(units) if seconds >= length), len(units) - 1)
+    rest, parts = int(seconds), []
+    for unit, length in units[first : first + 2]:
         amount, rest = divmod(rest, length)
         if amount:
             parts.append(f"{amount} {unit}")
-    return " ".join(parts[:2]) or "0 s"
+    return " ".join(parts) or "0 s"
 
 
 def ratio(value: float) -> str:

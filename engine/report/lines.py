@@ -55,7 +55,7 @@ def build(diagnosis: Diagnosis, wording: Wording) -> Chart | None:
 
 
 def _rank(fact: Fact, tags: tuple[str, ...], pid: int | None) -> float:
-    """The larger the more it belongs to the verdict and moved, then the steadier it grew, then in the order of the casefile."""
+    """The larger the more it belongs to the verdict, if it moved, and the steadier it grew."""
     of_verdict = fact.text("tag") in tags or (pid is not None and fact.int("pid") == pid)
     of_verdict = of_verdict and fact.text("course") != "level" and fact.int("change") != 0
     steady = bool(fact.flag("monotonic")) and bool(fact.int("change"))

@@ -267,24 +267,29 @@ def _is_triage_dump(case: Case) -> bool:
 def _actions(diagnosis: Diagnosis, wanted: tuple[Capture, ...], wording: Wording) -> tuple[Action, ...]:
     verdict = diagnosis.verdict
     actions = [Action(finding.text) for finding in diagnosis.findings if finding.part == "next"]
+    send = []
     if verdict.culprit.name is not None and verdict.culprit.confidence >= Confidence.MEDIUM:
-        actions.append(Action(wording("action.send", name=verdict.culprit.name)))
+        send.append(Action(wording("action.send", name=verdict.culprit.name)))
     if verdict.state == "healthy":
         first = wording("action.healthy" if verdict.exhausted is False else "action.unmeasured")
         return (Action(first), *actions[: MAX_ACTIONS - 1])
     # What only an open rule would like to see waits for its section, where findings ask for something.
     wanted = tuple(capture for capture in wanted if capture.followed) or wanted
-    actions += [Action(capture.command) for capture in wanted if not capture.typed][:2]
     typed = _concrete([capture for capture in wanted if capture.typed])
+    pasted = []
     for place, here in (("debugger", True), ("machine", False)):
         commands = tuple(capture.command for capture in typed if capture.in_debugger is here)
         if commands:
             elsewhere = here and _is_triage_dump(diagnosis.case)
             key = f"action.{place}_elsewhere" if elsewhere else f"action.{place}"
-            actions.append(Action(wording(key), commands[:MAX_COMMANDS]))
+            pasted.append(Action(wording(key), commands[:MAX_COMMANDS]))
+    # Advice and captures in words give way before the vendor and what is pasted do.
+    actions = [*actions[: MAX_ACTIONS - len(send) - len(pasted)], *send]
+    actions += [Action(capture.command) for capture in wanted if not capture.typed][:2]
+    actions = [*actions[: MAX_ACTIONS - len(pasted)], *pasted]
     if not actions:
         actions.append(Action(wording.first(f"action.{verdict.state}", "action.other")))
-    return tuple(actions[:MAX_ACTIONS])
+    return tuple(actions)
 
 
 def _concrete(typed: list[Capture]) -> list[Capture]:

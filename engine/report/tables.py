@@ -18,19 +18,13 @@ _PADDING = 2.6
 _PADDING_SMALL = 1.9
 _BOLD = 1.13
 _WIDEST_TEXT = 34
+_LONGEST_WORD = 11
+"""A word of so many letters is not broken: allocations."""
 
 _NUMERIC_UNITS = ("count", "bytes", "percent", "seconds", "ratio")
 _MONOSPACE = (
-    "tag",
-    "address",
-    "block",
-    "base",
-    "start_address",
-    "win32_start_address",
-    "owner_address",
-    "cid",
-    "sha256",
-)
+    "tag", "address", "block", "base", "start_address", "win32_start_address", "owner_address", "cid", "sha256"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +70,7 @@ class Table:
     @property
     def small(self) -> bool:
         """Set in smaller type because it has many columns."""
-        return len(self.columns) > 9
+        return len(self.columns) > 8
 
     @property
     def used(self) -> bool:
@@ -326,9 +320,11 @@ def sized(table: Table) -> Table:
     Widths are computed here because measuring names that may break anywhere takes a PDF layout far longer.
     """
     padding = _PADDING_SMALL if table.small else _PADDING
-    wanted = []
+    wanted, words = [], []
     for place, column in enumerate(table.columns):
-        longest = max((len(row.cells[place]) for row in table.rows), default=0)
+        longest = max((_length(row.cells[place]) for row in table.rows), default=0)
+        word = max((len(word) for row in table.rows for word in row.cells[place].split()), default=0)
+        words.append(min(word, _LONGEST_WORD) * _BOLD + padding)
         heading = max(len(word) for word in column.label.split())
         cell = longest * _BOLD if column.numeric else min(longest, _WIDEST_TEXT)
         wanted.append(max(cell, heading * _BOLD) + padding)
@@ -337,7 +333,8 @@ def sized(table: Table) -> Table:
     texts = [width for width, column in zip(wanted, table.columns, strict=True) if not column.numeric]
     limit = _level(texts, max(room, across / 4))
     wanted = [
-        width if column.numeric else min(width, limit) for width, column in zip(wanted, table.columns, strict=True)
+        width if column.numeric else min(width, max(limit, word))
+        for width, word, column in zip(wanted, words, table.columns, strict=True)
     ]
     total = sum(wanted)
     columns = tuple(
@@ -345,6 +342,11 @@ def sized(table: Table) -> Table:
         for width, column in zip(wanted, table.columns, strict=True)
     )
     return replace(table, columns=columns, percent=round(min(100.0, max(40.0, 115 * total / across)), 1))
+
+
+def _length(text: str) -> float:
+    """The characters of a cell; the commas of a figure take half the room of its digits."""
+    return len(text) - text.count(",") / 2
 
 
 def _level(widths: list[float], room: float) -> float:
@@ -365,9 +367,7 @@ def _column(kind: str, name: str, wording: Wording) -> Column:
 
 
 def _cell(fact: Fact, name: str, wording: Wording) -> str:
-    if fact.kind == "growth" and name == "subject":
-        return grown(fact, wording)
-    return figures.field_text(fact, name)
+    return grown(fact, wording) if (fact.kind, name) == ("growth", "subject") else figures.field_text(fact, name)
 
 
 def _value(fact: Fact, name: str) -> float | None:

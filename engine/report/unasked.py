@@ -57,7 +57,9 @@ def _version(diagnosis: Diagnosis, wording: Wording) -> list[Question]:
             return []
         return [Question(wording("unasked.version", name=module), f"lmvm {name}")]
     if isinstance(image, str) and image.lower() == "svchost.exe" and part.pid is not None:
-        return [Question(wording("unasked.service", name=image, pid=part.pid), f'tasklist /svc /fi "pid eq {part.pid}"')]
+        return [
+            Question(wording("unasked.service", name=image, pid=part.pid), f'tasklist /svc /fi "pid eq {part.pid}"')
+        ]
     if isinstance(image, str) and part.pid is not None:
         command = f"powershell Get-Process -Id {part.pid} | fl Path,FileVersion"
         return [Question(wording("unasked.version", name=image), command)]

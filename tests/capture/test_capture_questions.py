@@ -106,6 +106,31 @@ def test_commands_are_filled_in_with_what_the_case_turns_on(lacks: str, facts: l
     assert asked(diagnosis(*facts, lacks={"a": (lacks,)}, kind=THREADS if facts else UNKNOWN)) == expected
 
 
+HOLDER = VerdictPart("app.exe", Confidence.HIGH, pid=2280)
+
+
+@pytest.mark.parametrize(
+    ("holder", "pid", "expected"),
+    [
+        (replace(HOLDER, address="886f5020"), None, "!handle 0 0 886f5020"),
+        (replace(HOLDER, address="886f5020"), 2280, "!handle 0 0 886f5020"),
+        (HOLDER, None, "!handle 0 0 0n2280"),
+        (UNKNOWN, 700, "!handle 0 0 0n700"),
+        # The address of the holder is not that of another process.
+        (replace(HOLDER, address="886f5020"), 700, "!handle 0 0 0n700"),
+        (UNKNOWN, None, "!handle 0 0 <process>"),
+    ],
+)
+def test_a_process_is_filled_in_with_the_one_the_finding_speaks_of(
+    holder: VerdictPart, pid: int | None, expected: str
+) -> None:
+    one = diagnosis(asks={"step.a": ("!handle 0 0 <process>",)})
+    (asking,) = one.findings
+    about = {} if pid is None else {"pid": pid}
+    one = replace(one, findings=(replace(asking, about=about),), verdict=replace(one.verdict, holder=holder))
+    assert [each.command for each in wanted(one)] == [expected]
+
+
 def test_a_hostile_tag_is_not_run() -> None:
     one = diagnosis(tag('a";q'), asks={"step.a": ("!poolfind <tag>",)}, kind=VerdictPart("x", tags=('a";q',)))
     (found,) = wanted(one)

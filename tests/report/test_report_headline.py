@@ -1,6 +1,7 @@
 """The verdict in one sentence: no surer than its parts."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import report_cases
@@ -46,6 +47,29 @@ def test_a_holder_nothing_names_is_not_named() -> None:
     text = sentence(replace(base, verdict=replace(base.verdict, holder=holder, culprit=UNKNOWN)))
     assert text.endswith(f"{FIGURES}; who holds it and who must fix it is not known.")
     assert "a driver not named" not in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {"quantity": "tag", "tag": "Thre", "unit": "allocations", "bytes_change": 64_000_000, "span_s": 70_200},
+            "tag Thre grew by 100,000 allocations (61.0 MiB) in 19 h 30 min",
+        ),
+        ({"quantity": "process", "pid": 8, "unit": "handles", "span_s": 3600}, "100,000 handles more in 1 h"),
+        ({"quantity": "process", "pid": 8, "unit": "bytes"}, "97.7 KiB more"),
+    ],
+)
+def test_a_leak_seen_growing_says_by_how_much(fields: dict[str, Any], expected: str) -> None:
+    base = report_cases.leak()
+    growth = new("growth", source="a.log:1", subject="x", change=100_000, **fields)
+    seen = report_cases.finding("step.grows", "step", "x", {"g": growth})
+    kind = replace(KIND, finding=report_cases.finding("kind.x", "kind", "x", {"f": seen.fact}))
+    verdict = replace(base.verdict, kind=kind, holder=APP, culprit=APP)
+    diagnosis = replace(base, findings=(*base.findings, seen), verdict=verdict)
+    assert sentence(diagnosis) == f"app.exe (pid 8) leaks thread handles: {expected}, {FIGURES}."
+    unmeasured = replace(diagnosis, verdict=replace(verdict, resource=UNKNOWN))
+    assert sentence(unmeasured) == f"app.exe (pid 8) leaks thread handles: {expected}."
 
 
 def test_suspicion_says_so() -> None:

@@ -9,6 +9,9 @@ from itertools import pairwise
 import pytest
 import report_cases
 
+from dumptriage.diagnosis import VerdictPart
+from dumptriage.facts import new
+from dumptriage.report.model import build
 from dumptriage.report.render import html
 
 CASES = pytest.mark.parametrize("name", report_cases.ALL)
@@ -113,6 +116,39 @@ def test_the_company_of_the_culprit_is_addressed() -> None:
     culprit = replace(diagnosis.verdict.culprit, name="abcfilt.sys")
     page = html(replace(diagnosis, verdict=replace(diagnosis.verdict, culprit=culprit)))
     assert "Example Filters Ltd., maker of abcfilt.sys 3.1.0.7." in page
+
+
+def test_of_a_part_of_windows_microsoft_is_addressed() -> None:
+    diagnosis = report_cases.leak()
+    diagnosis.case.add(new("tag", source="a.log:1", tag="WCsc", owner="wcifs.sys", third_party=False))
+    culprit = replace(diagnosis.verdict.culprit, name="wcifs.sys")
+    page = html(replace(diagnosis, verdict=replace(diagnosis.verdict, culprit=culprit)))
+    assert "Microsoft; wcifs.sys is part of Windows." in page
+
+
+def test_what_is_in_order_says_nothing_of_a_tag_the_verdict_names() -> None:
+    diagnosis = report_cases.leak()
+    tags = {fact.text("tag"): fact for fact in diagnosis.case.of("tag")}
+    small = [
+        report_cases.finding(f"normal.{tag}", "normal", f"{tag} is small.", {"t": tags[tag]})
+        for tag in ("Thre", "MmCm")
+    ]
+    page = html(replace(diagnosis, findings=(*diagnosis.findings, *small)))
+    assert "MmCm is small." in page
+    assert "Thre is small." not in page
+
+
+def test_on_page_one_sentences_give_way_before_commands_do_and_open_rules_wait() -> None:
+    diagnosis = report_cases.leak()
+    told = [report_cases.finding(f"next.{n}", "next", f"Sentence {n}.", {}) for n in range(5)]
+    asking = report_cases.finding("step.x", "step", "x", {}, asks=("!object 886f5020",))
+    lacking = replace(diagnosis.outcomes[-1], outcome="not_evaluated", rule="demo.open", capture=("!stacks 2",))
+    verdict = replace(diagnosis.verdict, culprit=VerdictPart())  # else no open rule is waited for
+    findings, outcomes = (*diagnosis.findings, *told, asking), (*diagnosis.outcomes, lacking)
+    report = build(replace(diagnosis, verdict=verdict, findings=findings, outcomes=outcomes))
+    assert [bool(action.commands) for action in report.actions] == [False, False, False, False, True]
+    assert "!stacks 2" in [capture.command for capture in report.captures]
+    assert not any("!stacks 2" in action.commands for action in report.actions)
 
 
 def test_third_party_drivers_come_first() -> None:

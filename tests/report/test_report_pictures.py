@@ -134,6 +134,13 @@ def test_a_line_over_time() -> None:
     assert chart.rows[1] == ("Abcd", "1 h", "200", "allocations")
 
 
+def test_a_tag_of_two_pools_is_told_apart_and_what_stayed_level_comes_last() -> None:
+    paged = growth("0=12 3600=12", tag="Thre", pool="paged", change=0, course="level")
+    nonpaged = growth("0=100 3600=200", tag="Thre", pool="nonpaged", change=100, course="two readings")
+    panels = pictures(having(paged, nonpaged, base=report_cases.leak()))["growth"].panels
+    assert [panel.title for panel in panels] == ["Abcd (nonpaged), allocations", "Abcd (paged), allocations"]
+
+
 def test_readings_without_times_stand_in_order_and_are_said_to() -> None:
     chart = pictures(having(growth("100 200 400")))["growth"]
     assert chart.panels[0].span == ""

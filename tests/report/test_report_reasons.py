@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import report_cases
 
-from dumptriage.diagnosis import Condition, Confidence, Diagnosis, VerdictPart
+from dumptriage.diagnosis import Condition, Confidence, Diagnosis, Verdict, VerdictPart
 from dumptriage.facts import new
 from dumptriage.report import reasons, unasked
 from dumptriage.report.contract import report_document
@@ -84,8 +84,7 @@ def near(condition: Condition) -> Diagnosis:
 def test_a_near_miss_says_by_how_much() -> None:
     row = build(near(replace(BOUND, value=78.0))).near[0]
     assert row.why == (
-        "Pool nonpaged: of maximum 78 %, needed at least 80 % (@pool.fixed.exhausted, field practice); "
-        "2.5 % short."
+        "Pool nonpaged: of maximum 78 %, needed at least 80 % (@pool.fixed.exhausted, field practice); 2.5 % short."
     )
 
 
@@ -122,6 +121,25 @@ def test_what_the_casefile_does_not_say_of_the_machine_is_asked_with_its_command
     assert questions["Which build of Windows is it?"] == "vertarget"
     assert questions["How much memory does the machine have?"] == "!vm 1"
     assert "How fast does it grow, and does it ever fall?" in questions
+
+
+def test_of_what_was_left_at_unload_the_driver_and_not_a_rate_is_asked() -> None:
+    base = report_cases.leak()
+    kind = report_cases.finding("kind.unload-leak", "kind", "Left.", {})
+    part = VerdictPart("allocations not freed at unload", Confidence.HIGH, kind)
+    questions = asked(replace(base, verdict=Verdict("leak", VerdictPart(), part, VerdictPart(), VerdictPart())))
+    assert questions["Which driver was unloaded?"] == "lm"
+    assert any("How often is the driver unloaded" in text for text in questions)
+    assert not any("How fast" in text for text in questions)
+
+
+def test_of_a_host_of_services_its_services_and_not_its_version_are_asked() -> None:
+    base = report_cases.leak()
+    holder = report_cases.finding("holder.process", "holder", "Holds.", {}, about={"image": "svchost.exe", "pid": 2496})
+    part = VerdictPart("svchost.exe", Confidence.HIGH, holder, pid=2496)
+    questions = asked(replace(base, verdict=replace(base.verdict, holder=part, culprit=VerdictPart())))
+    assert questions["Which services run in svchost.exe (pid 2496)?"] == 'tasklist /svc /fi "pid eq 2496"'
+    assert not any("version" in text for text in questions)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import report_cases
 
-from dumptriage.diagnosis import Confidence, Diagnosis
+from dumptriage.diagnosis import Confidence, Diagnosis, VerdictPart
 from dumptriage.knowledge import load_knowledge
 from dumptriage.report import alternatives, chain
 from dumptriage.report.signature import keywords, signature
@@ -129,6 +129,29 @@ def test_a_handle_leak_is_held_against_references_and_load() -> None:
     assert references.against == (chain.build(diagnosis, load()).numbers[keeps.fact.id],)
     assert load_.against == ()
     assert "Nothing in this casefile" in load_.confidence
+
+
+def test_what_is_hardly_sure_itself_speaks_against_nothing() -> None:
+    base = report_cases.leak()
+    kind = base.verdict.kind.finding
+    assert kind is not None
+    named = replace(kind, name="kind.driver-allocations")
+    for confidence, against in ((Confidence.LOW, False), (Confidence.MEDIUM, True)):
+        grows = report_cases.finding("step.grows", "step", "x", {}, about={"tag": "Thre"}, confidence=confidence)
+        verdict = replace(base.verdict, kind=replace(base.verdict.kind, finding=named))
+        by_design = listed(replace(base, verdict=verdict, findings=(*base.findings, grows)))[-3]
+        assert bool(by_design.against) is against
+
+
+def test_a_holder_nothing_names_is_in_neither_signature_nor_keywords() -> None:
+    base = report_cases.leak()
+    guess = report_cases.finding("holder.driver-unnamed", "holder", "A driver.", {}, about={"tag": "Thre"})
+    holder = VerdictPart("a driver not named by this evidence", Confidence.LOW, guess)
+    diagnosis = replace(base, verdict=replace(base.verdict, holder=holder))
+    found = signature(diagnosis, load())
+    assert found is not None
+    assert dict(found.parts)["Holder"] == "-"
+    assert not any("not named" in word for word in keywords(diagnosis))
 
 
 @pytest.mark.parametrize("name", report_cases.ALL)
