@@ -82,6 +82,9 @@ def for_machine(listed: Sequence[Wanted], name: str | None, say: Say) -> str | N
             f'start "counters" /b typeperf {counters} {samples} -o counters.csv -y',
             *_remark(say("capture.poolmon")),
         ]
+        # Three hours of nothing would be noticed too late.
+        missing = f"echo {_quiet(say('capture.no_poolmon'))}"
+        lines += [f'for %%p in (poolmon.exe) do if "%%~$PATH:p"=="" if not exist poolmon.exe {missing}']
         # Not `timeout`, which Windows XP lacks and which refuses to run without a console.
         wait = f"if %%i lss {_SAMPLES} ping -n {_MINUTES * 60 + 1} 127.0.0.1 > nul"
         lines += [f"for /l %%i in (1,1,{_SAMPLES}) do (", "  poolmon -n pool-%%i.log", f"  {wait}", ")", ""]

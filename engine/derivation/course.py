@@ -40,8 +40,8 @@ VERY_FEW_DROP = 0.4
 series of six to eight readings."""
 SLOWED = 0.3
 SLOWED_READINGS = 6
-"""A rise that is by so much slower in the last third of the time than in the first, and slower in the second too, is
-that of a cache that fills or of a load that ends; among fewer readings the thirds hold one interval each."""
+"""A rise that is by so much slower in the last third of the time than in the first, and slows down all along, is that
+of a cache that fills. A leak follows the load of the day, which comes back or goes on at a lower level."""
 
 
 def course(values: Array, seconds: Array, unit: str) -> str:
@@ -123,8 +123,9 @@ def _has_slowed(peaks: Array, places: Array) -> bool:
     """Whether what rises all along rises much more slowly towards the end."""
     if len(peaks) < SLOWED_READINGS:
         return False
-    early, middle, late = np.diff(np.interp(np.linspace(places[0], places[-1], 4), places, peaks))
-    return bool(late <= SLOWED * early and late <= middle <= early)
+    sixths = np.diff(np.interp(np.linspace(places[0], places[-1], 7), places, peaks))
+    early, late = sixths[:2].sum(), sixths[-2:].sum()
+    return bool(late <= SLOWED * early and (np.diff(sixths) <= WIGGLE * sixths[0]).all() and sixths[-1] <= sixths[-2])
 
 
 def _has_rising_lows(values: Array, spread: float, noise: float) -> bool:

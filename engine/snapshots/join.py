@@ -14,12 +14,15 @@ from .processes import Processes
 
 MAX_CASEFILES = 100
 
+_POOLS = ("pool", "tag", "memory", "census")
 _GROUPS = (
     ("drivers", ("module", "tag_module")),
     ("processes, handles and objects", ("process", "handles", "object_type", "dead_objects", "sample")),
-    ("pools and memory", ("pool", "tag", "memory", "census")),
+    ("pools and memory", _POOLS),
 )
 """What may come of an earlier casefile where the latest has nothing of it, always together: one moment, no mixture."""
+
+_WITH_TAGS = "pools, tags and memory"
 
 _OWN = frozenset({"system", "snapshot", "data_quality", "growth"})
 """What is of one casefile, or is made of all of them."""
@@ -93,6 +96,7 @@ def _check_pair(one: Traits, two: Traits, comparison: Comparison) -> None:
 def _facts(found: Sequence[Placed]) -> Iterator[Fact]:
     """The facts of the latest casefile, and of earlier ones what it has nothing of."""
     latest = found[-1].case
+    replaced = _POOLS if _tags_of(found) is not None else ()
     system = latest.one("system")
     lasting = {
         name: value
@@ -104,7 +108,7 @@ def _facts(found: Sequence[Placed]) -> Iterator[Fact]:
     for fact in latest.facts:
         if fact.kind == "system":
             yield replace(fact, fields={**lasting, **fact.fields})
-        elif fact.kind not in ("snapshot", "growth"):
+        elif fact.kind not in ("snapshot", "growth", *replaced):
             yield fact
     if system is None and lasting:
         yield Fact("system", "system", lasting, ", ".join(one.case.casefile.name for one in found[:-1]))
@@ -117,7 +121,8 @@ def _facts(found: Sequence[Placed]) -> Iterator[Fact]:
             "not-recorded",
             kinds.split(",")[0],
             "info",
-            f"{latest.casefile.name} has nothing of {kinds}; they are of snapshot {number + 1}, {name}.",
+            f"{latest.casefile.name} has {'no pool tags' if kinds == _WITH_TAGS else f'nothing of {kinds}'}; "
+            f"{'they' if kinds != _WITH_TAGS else kinds} are of snapshot {number + 1}, {name}.",
         )
     yield from _unlisted(found)
 
@@ -160,6 +165,10 @@ def _taken_over(found: Sequence[Placed]) -> Iterator[tuple[int, str, list[Fact]]
             kinds = list(dict.fromkeys(fact.kind for fact in facts))
             have.update(kinds)
             yield number, ", ".join(kind.replace("_", " ") for kind in kinds), facts
+    number = _tags_of(found)
+    if number is not None:
+        have.update(_POOLS)
+        yield number, _WITH_TAGS, [fact for kind in _POOLS for fact in found[number].case.of(kind)]
     for words, group in _GROUPS:
         if have.intersection(group):
             continue
@@ -168,6 +177,18 @@ def _taken_over(found: Sequence[Placed]) -> Iterator[tuple[int, str, list[Fact]]
             if facts:
                 yield number, words, facts
                 break
+
+
+def _tags_of(found: Sequence[Placed]) -> int | None:
+    """The last casefile with pool tags, where the latest has totals of pools or memory alone, of another moment: tags
+    say what leaks, and their shares are of totals of their own moment."""
+    latest = found[-1]
+    if latest.case.one("tag") is not None or not any(latest.case.one(kind) for kind in _POOLS):
+        return None
+    for number in reversed(range(len(found) - 1)):
+        if found[number].case.one("tag") is not None:
+            return None if _one_moment(found[number], latest) else number
+    return None
 
 
 def _one_moment(one: Placed, two: Placed) -> bool:

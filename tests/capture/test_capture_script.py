@@ -166,7 +166,7 @@ def test_the_script_of_the_machine_only_reads() -> None:
     lines = [line for line in text.split("\r\n") if line and not line.startswith("rem ")]
     assert lines[3] == "fltmc instances > machine-1.txt 2>&1"
     assert [line.split()[0] for line in lines] == [
-        *("@echo", "setlocal", "cd", "fltmc", "start", "for", "poolmon", "if", ")"),
+        *("@echo", "setlocal", "cd", "fltmc", "start", "for", "for", "poolmon", "if", ")"),
     ]
     remarks = "".join(line for line in text.split("\r\n") if line.startswith("rem "))
     assert not set("%^&|<>") & set(remarks)

@@ -372,3 +372,20 @@ class TestDumps:
         log = case_of(Snapshot(0, pages=None, processors=2, processes=False), "other.log")
         with pytest.raises(CasefileError, match="not of one boot of one machine \\(kernel base"):
             joined([dumps[0], log])
+
+
+def test_tags_of_an_earlier_casefile_stay_where_the_latest_has_totals_alone() -> None:
+    def pool(used: int) -> Fact:
+        return new("pool", source="x", type="nonpaged", used_bytes=used)
+
+    with_tags = made("a.log", system(uptime_s=1000.0), pool(900), tag(50), kind="poolmon")
+    totals = made(
+        "b.csv", system(uptime_s=4600.0), pool(1000), new("memory", source="x", available_bytes=1), kind="perfmon"
+    )
+    case = joined([with_tags, totals])
+    assert [fact.int("outstanding") for fact in case.of("tag")] == [50]
+    assert [fact.int("used_bytes") for fact in case.of("pool")] == [900], "of the moment of the tags, for their shares"
+    assert not case.of("memory")
+    assert "b.csv has no pool tags; pools, tags and memory are of snapshot 1, a.log." in {
+        fact.text("text") for fact in case.of("data_quality")
+    }
