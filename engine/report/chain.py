@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..diagnosis import Diagnosis, Finding, VerdictPart
 from ..facts import KINDS, Fact
-from . import figures
+from . import fields, figures
 from .wording import Wording
 
 ORDER = {"quality": 0, "resource": 1, "step": 2, "kind": 2, "holder": 2, "culprit": 2, "known": 3}
@@ -255,7 +255,7 @@ def _figures(fact: Fact, looked: Collection[str], wording: Wording) -> tuple[tup
     if fact.kind == "memory" and looked:  # one fact with all counters of the machine
         names = tuple(name for name in names if name in looked)
     return tuple(
-        (within(label(name, wording, fact.kind)), figures.field_text(fact, name))
+        (within(label(name, wording, fact.kind)), fields.field_text(fact, name))
         for name in names
         if name in fact.fields
     )[:_MAX_FIELDS]

@@ -2,7 +2,7 @@
 
 from ..diagnosis import Diagnosis
 from ..facts import Case, Fact
-from . import balance, figures, lines
+from . import balance, fields, figures, lines
 from .drawing import MAX_BARS, Amount, Chart, Fill, bar_chart
 from .headline import pool_of
 from .wording import Wording
@@ -73,7 +73,7 @@ def _ram(case: Case) -> int | None:
 def _against(pool: Fact, share: str, whole: int | None, marked: bool, wording: Wording) -> Amount:
     percent = pool.number(share) or 0.0
     name = wording.first(f"pool.{pool.text('type')}", "pool.other")
-    cells = (figures.field_text(pool, "used_bytes"), _whole(whole), figures.percent(percent))
+    cells = (fields.field_text(pool, "used_bytes"), _whole(whole), figures.percent(percent))
     return Amount(name, min(percent, 100.0), figures.percent(percent), cells, "marked" if marked else "plain", 100.0)
 
 
@@ -164,8 +164,8 @@ def _processes(case: Case, pid: int | None, wording: Wording) -> Chart | None:
         Amount(
             process.text("image") or wording("chart.pid", pid=process.int("pid")),
             process.int("handle_count") or 0,
-            figures.field_text(process, "handle_count"),
-            (figures.field_text(process, "pid"), figures.field_text(process, "handle_count")),
+            fields.field_text(process, "handle_count"),
+            (fields.field_text(process, "pid"), fields.field_text(process, "handle_count")),
             "marked" if pid is not None and process.int("pid") == pid else "plain",
         )
         for process in processes[:MAX_BARS]

@@ -20,6 +20,11 @@ REPORT_SCHEMA = "dumptriage/report/1"
 FACTS_SCHEMA = "dumptriage/facts/1"
 
 
+def json_report(diagnosis: Diagnosis) -> bytes:
+    """The JSON report as it is written."""
+    return f"{to_text(report_document(diagnosis))}\n".encode()
+
+
 def to_text(document: dict[str, Any]) -> str:
     """JSON in ASCII, one blank per level, so that nothing a casefile holds can reorder or break the text.
 

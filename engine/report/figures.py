@@ -2,18 +2,13 @@
 
 import unicodedata
 
-from ..facts import KINDS, Fact, Value
-
 MISSING = "–"
 MAX_CELL = 240
 """Longest name shown in a table or a sentence; the JSON report has it whole."""
 
 _KIB = 1024
-_HOURS_A_YEAR = 8760
-"""A forecast beyond a year is none."""
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _MAX_ACCENTS = 3
-_MOMENTS = ("time", "until", "crash_time", "timestamp")
 
 
 def count(value: float) -> str:
@@ -91,37 +86,6 @@ def moment(text: str) -> str:
         if text.endswith(ending) and len(text) > len(ending) + 10:
             return text.removesuffix(ending).replace("T", " ", 1) + " UTC"
     return text
-
-
-def field_text(fact: Fact, name: str) -> str:
-    """A field of a fact as a reader sees it, by its unit in the vocabulary; a dash when it is unknown."""
-    value = fact.get(name)
-    if value is None:
-        return MISSING
-    if name == "hours_left" and isinstance(value, int | float) and value > _HOURS_A_YEAR:
-        return f"> {count(_HOURS_A_YEAR)}"
-    if name in _MOMENTS and isinstance(value, str):
-        return moment(clip(value, MAX_CELL))
-    kind = KINDS.get(fact.kind)
-    spec = kind.fields.get(name) if kind else None
-    return value_text(value, spec.unit if spec else "")
-
-
-def value_text(value: Value, unit: str) -> str:
-    """A value as a reader sees it. Bytes stay exact: the reader compares them with the debugger's."""
-    if isinstance(value, bool):
-        from .wording import load
-
-        return load()("word.yes" if value else "word.no")
-    if isinstance(value, str):
-        return clip(value, MAX_CELL)
-    if unit == "percent":
-        return percent(value)
-    if unit == "seconds":
-        return duration(value)
-    if unit in ("count", "bytes"):
-        return count(value)
-    return ratio(value) if isinstance(value, float) else str(value)
 
 
 def clip(text: str, length: int) -> str:

@@ -26,7 +26,8 @@ def sentence(diagnosis: Diagnosis) -> str:
         measured=verdict.exhausted is False,
         looked_at=_looked_at(case, wording),
         **using(diagnosis),
-        missing=[wording(f"looked.{name}.name") for name in ("tag", "handles") if not case.of(name)],
+        **_reported(diagnosis),
+        missing=[wording(f"looked.{name}.name") for name in ("tag", "handles") if not _counted(case, name)],
         casefile=casefile_words(case, wording),
         maybe=_hedge(verdict.kind, wording),
     )
@@ -152,15 +153,44 @@ def _growth(fact: Fact, wording: Wording) -> str:
     )
 
 
+def _counted(case: Case, name: str) -> bool:
+    """Whether tags or handles were read; the handle count of a process, without their types, is of handles too."""
+    of_processes = name == "handles" and any(process.int("handle_count") is not None for process in case.of("process"))
+    return of_processes or bool(case.of(name))
+
+
+def _reported(diagnosis: Diagnosis) -> dict[str, str | None]:
+    """What Windows itself reported to have run out, where that is all there is, and who had committed most then."""
+    claim = next((one for one in diagnosis.findings if one.name == "resource.reported"), None)
+    if claim is None or claim is not diagnosis.verdict.resource.finding:
+        return {"reported": None, "reported_user": None, "reported_size": None}
+    process = _most_committed(diagnosis)
+    size = process.int("private_bytes") if process else None
+    return {
+        "reported": str(claim.about.get("subject")),
+        "reported_user": _process(process) if process else None,
+        "reported_size": figures.size(size) if size is not None else None,
+    }
+
+
+def _most_committed(diagnosis: Diagnosis) -> Fact | None:
+    names = ("step.commit-process", "step.commit-process-largest")
+    found = next((one for one in diagnosis.findings if one.name in names), None)
+    return next((fact for fact in found.evidence.values() if fact.kind == "process"), None) if found else None
+
+
+def _process(process: Fact) -> str | None:
+    image, pid = process.text("image"), process.int("pid")
+    return image if image is None or pid is None else load()("who", name=image, pid=pid)
+
+
 def using(diagnosis: Diagnosis) -> dict[str, str | None]:
     """The process that has committed most, with its share, where a step names one; a holder it is not."""
-    found = next((one for one in diagnosis.findings if one.name == "step.commit-process"), None)
-    process = next((fact for fact in found.evidence.values() if fact.kind == "process"), None) if found else None
+    process = _most_committed(diagnosis)
     share = process.number("share_of_commit") if process else None
-    image, pid = (process.text("image"), process.int("pid")) if process else (None, None)
-    if image is None or share is None:
+    user = _process(process) if process else None
+    if user is None or share is None:
         return {"user": None, "user_share": None}
-    user = image if pid is None else load()("who", name=image, pid=pid)
     return {"user": user, "user_share": figures.percent(share)}
 
 

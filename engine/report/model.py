@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from .. import __version__
 from ..diagnosis import Confidence, Diagnosis, Finding, RuleOutcome, VerdictPart
 from ..facts import Case
-from . import alternatives, chain, charts, drawing, figures, graph, reasons, room, snapshots, tables, unasked, unknown
+from . import (
+    alternatives,
+    chain,
+    charts,
+    drawing,
+    fields,
+    figures,
+    graph,
+    reasons,
+    room,
+    snapshots,
+    tables,
+    unasked,
+    unknown,
+)
 from .addressee import addressed, asked_of_them
 from .captures import Capture, Script, captures, scripts
 from .chain import Chain, Step
@@ -332,7 +346,7 @@ def _environment(case: Case, wording: Wording) -> tuple[tuple[str, str], ...]:
         return ()
     pairs = []
     for name in system.fields:
-        text = figures.field_text(system, name)
+        text = fields.field_text(system, name)
         number = system.int(name)
         if name == "ram_bytes" and number is not None:
             text = f"{text} ({figures.size(number)})"

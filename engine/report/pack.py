@@ -9,9 +9,10 @@ from os import environ
 from ..diagnosis import Diagnosis
 from .branding import current
 from .commands import script
-from .contract import facts_document, report_document, to_text
+from .contract import facts_document, json_report, to_text
 from .letter import letter
 from .model import build
+from .page import html, pdf
 from .wording import load
 
 FILES = ("commands.txt", "cover-letter.txt", "facts.json", "report.html", "report.json", "report.pdf")
@@ -23,8 +24,6 @@ _NEWEST = (2107, 12, 31, 23, 59, 58)
 
 def pack(diagnosis: Diagnosis, progress: Callable[[str], None] | None = None) -> bytes:
     """The zip. Raises RulebookError for a wrong template and OutputError where PDF cannot be made on this machine."""
-    from .render import html, pdf
-
     wording = load()
     report = build(diagnosis)
     redaction = diagnosis.case.redaction
@@ -35,7 +34,7 @@ def pack(diagnosis: Diagnosis, progress: Callable[[str], None] | None = None) ->
         "cover-letter.txt": letter(report, current(), FILES, redaction, wording).encode(),
         "facts.json": f"{to_text(facts_document(diagnosis.case))}\n".encode(),
         "report.html": html(diagnosis).encode(),
-        "report.json": f"{to_text(report_document(diagnosis))}\n".encode(),
+        "report.json": json_report(diagnosis),
         "report.pdf": pdf(diagnosis),
     }
     buffer = io.BytesIO()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..diagnosis import Condition, Diagnosis
 from ..facts import Value
-from . import figures
+from . import fields, figures
 from .chain import Chain, label, subject, within
 from .wording import Wording
 
@@ -100,4 +100,4 @@ def _excludes(met: Condition, missed: Condition) -> bool:
 
 
 def _value(value: Value | None, unit: str) -> str:
-    return figures.MISSING if value is None else figures.value_text(value, unit)
+    return figures.MISSING if value is None else fields.value_text(value, unit)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..diagnosis import Diagnosis
 from ..facts import KINDS, Fact
-from . import figures
+from . import fields, figures
 from .chain import grown, label
 from .wording import Wording
 
@@ -367,7 +367,7 @@ def _column(kind: str, name: str, wording: Wording) -> Column:
 
 
 def _cell(fact: Fact, name: str, wording: Wording) -> str:
-    return grown(fact, wording) if (fact.kind, name) == ("growth", "subject") else figures.field_text(fact, name)
+    return grown(fact, wording) if (fact.kind, name) == ("growth", "subject") else fields.field_text(fact, name)
 
 
 def _value(fact: Fact, name: str) -> float | None:
@@ -380,14 +380,14 @@ def _memory(memory: Fact | None, wording: Wording, uses: Mapping[str, tuple[int,
     """Memory as one row a counter: a machine has one memory fact with many fields."""
     if memory is None:
         return None
-    fields = KINDS["memory"].fields
+    counters = KINDS["memory"].fields
     rows = []
-    for number, name in enumerate((name for name in fields if name in memory.fields), 1):
-        unit = fields[name].unit
+    for number, name in enumerate((name for name in counters if name in memory.fields), 1):
+        unit = counters[name].unit
         value = memory.number(name) or 0.0
         size = figures.size(value) if unit == "bytes" else ""
-        text = fields[name].doc.removesuffix(" (derived)")
-        cells = (text[:1].upper() + text[1:], figures.field_text(memory, name), size)
+        text = counters[name].doc.removesuffix(" (derived)")
+        cells = (text[:1].upper() + text[1:], fields.field_text(memory, name), size)
         value_of = _value(memory, name)
         # A machine has one memory fact: links to it lead to its first row.
         own = (memory.id, uses.get(memory.id, ())) if number == 1 else (None, ())

@@ -165,10 +165,10 @@ def _taken_over(found: Sequence[Placed]) -> Iterator[tuple[int, str, list[Fact]]
             kinds = list(dict.fromkeys(fact.kind for fact in facts))
             have.update(kinds)
             yield number, ", ".join(kind.replace("_", " ") for kind in kinds), facts
-    number = _tags_of(found)
-    if number is not None:
+    tagged = _tags_of(found)
+    if tagged is not None:
         have.update(_POOLS)
-        yield number, _WITH_TAGS, [fact for kind in _POOLS for fact in found[number].case.of(kind)]
+        yield tagged, _WITH_TAGS, [fact for kind in _POOLS for fact in found[tagged].case.of(kind)]
     for words, group in _GROUPS:
         if have.intersection(group):
             continue

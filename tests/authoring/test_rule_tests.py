@@ -89,7 +89,8 @@ def test_weaker_link_is_named_where_the_confidence_differs() -> None:
     tests = FIRES + "but: [{h.quality: suspect, fires: true, confidence: high}]\n"
     (failure,) = run(tests).failures
     assert failure.came == f"{SENTENCE} [low]"
-    assert failure.more[0].startswith("Confidence is at most low: other evidence contradicts the figures of handles Thread.")
+    limit = "Confidence is at most low: other evidence contradicts the figures of handles Thread."
+    assert failure.more[0].startswith(limit)
 
 
 def test_finding_of_a_test_is_built_upon_with_its_confidence() -> None:

@@ -16,7 +16,7 @@ from dumptriage.inference.rulebook import build
 from dumptriage.knowledge import load_knowledge
 from dumptriage.mistakes import Place
 from dumptriage.report.model import build as build_report
-from dumptriage.report.render import html
+from dumptriage.report.page import html
 from dumptriage.report.text import summary_lines
 from dumptriage.rulefolder import RuleFolder, SourceFile, read
 from dumptriage.triage import diagnose

@@ -12,7 +12,7 @@ import report_cases
 from dumptriage import report, settings, userfolders
 from dumptriage.errors import OutputError, RulebookError
 from dumptriage.report.branding import SECTIONS, SHIPPED
-from dumptriage.report.render import html
+from dumptriage.report.page import html
 from dumptriage.report.wording import load, shipped
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="9" height="9" fill="#246"/></svg>'

@@ -14,7 +14,7 @@ from browser_pages import Opened
 from pypdf import PdfReader
 
 from dumptriage.facts import Case
-from dumptriage.report.render import html
+from dumptriage.report.page import html
 
 CASES = pytest.mark.parametrize("name", report_cases.ALL)
 Open = Callable[..., Opened]

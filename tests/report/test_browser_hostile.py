@@ -10,7 +10,7 @@ import report_cases
 
 from dumptriage.diagnosis import Confidence, Diagnosis, Verdict, VerdictPart
 from dumptriage.facts import Case, new
-from dumptriage.report.render import html
+from dumptriage.report.page import html
 
 NAMES = [
     "<script>window.ran=1</script>",

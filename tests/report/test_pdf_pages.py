@@ -15,8 +15,8 @@ import report_cases
 from pypdf import PdfReader
 
 from dumptriage.errors import OutputError
+from dumptriage.report.page import html
 from dumptriage.report.pdf import to_pdf
-from dumptriage.report.render import html
 
 STORED = Path(__file__).parent / "pages"
 

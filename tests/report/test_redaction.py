@@ -93,6 +93,15 @@ def test_names(text: str, shown: str | None) -> None:
     assert redacted(text) == (shown or text)
 
 
+@pytest.mark.parametrize("level", list(Level))
+def test_the_name_of_the_machine_in_a_log(level: Level, tmp_path: Path) -> None:
+    path = tmp_path / "case.log"
+    path.write_text(f"Machine Name: {MACHINE}\n{LOG.read_text(encoding='utf-8')}", encoding="utf-8")
+    (done,) = Redactor(Redaction(level), load_knowledge()).cases(read(path))
+    assert [fact.text("computer") for fact in done.of("system") if fact.get("computer")] == ["host-1"]
+    assert MACHINE.lower() not in "".join(map(str, done.facts)).lower()
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -12,7 +12,7 @@ import report_cases
 from dumptriage.diagnosis import VerdictPart
 from dumptriage.facts import new
 from dumptriage.report.model import build
-from dumptriage.report.render import html
+from dumptriage.report.page import html
 
 CASES = pytest.mark.parametrize("name", report_cases.ALL)
 

@@ -15,8 +15,8 @@ from pypdf import PdfReader
 from dumptriage.diagnosis import Diagnosis
 from dumptriage.errors import OutputError
 from dumptriage.report.model import build
+from dumptriage.report.page import html
 from dumptriage.report.pdf import to_pdf
-from dumptriage.report.render import html
 
 PATH = "C:\\" + "\\".join(["Program Files Of A Vendor"] * 7) + "\\" + "f" * 40 + ".sys"
 """Some 230 characters."""

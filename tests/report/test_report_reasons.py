@@ -11,7 +11,7 @@ from dumptriage.facts import new
 from dumptriage.report import reasons, unasked
 from dumptriage.report.contract import report_document
 from dumptriage.report.model import build
-from dumptriage.report.render import html
+from dumptriage.report.page import html
 from dumptriage.report.wording import load
 
 POOL = new("pool", source="case.log:21", type="nonpaged", percent_of_max=85.926, limit="fixed")

@@ -322,6 +322,17 @@ class TestIdentity:
         same = joined([made("a.log", system(computer="ALPHA")), made("b.log", system(computer="alpha.corp.example"))])
         assert [f.get("severity") for f in same.where("data_quality", problem="second-hand")] == ["info"]
 
+    def test_builds_are_told_as_they_were_read(self) -> None:
+        with pytest.raises(CasefileError, match=r"build 22631 and 26100\b"):
+            joined([made("a.log", system(build=22631)), made("b.log", system(build=26100))])
+        joined([made("a.log", system(build=22631)), made("b.dmp", system(build=22621))])  # one kernel, two names
+
+    def test_names_of_machines_in_logs(self) -> None:
+        data = [f"Windows 10 Kernel Version 19041 MP (4 procs) Free x64\nMachine Name: SRV0{n}\n" for n in (1, 2)]
+        cases = [read(each.encode(), Casefile("a.log", f"{n:064x}", 1, "log"))[0] for n, each in enumerate(data)]
+        with pytest.raises(CasefileError, match="computer srv01 and srv02"):
+            joined(cases)
+
     def test_pseudonyms_of_two_redactions_say_nothing(self) -> None:
         cases = [made(f"{n}.json", system(computer=f"host-{n}"), redaction="names") for n in (1, 2)]
         assert "second-hand" in notes(joined(cases))
