@@ -18,6 +18,8 @@ _LARGEST = 2.0**61
 """No counter is larger; what reads more was misread. Differences of two still fit 64 bits."""
 _UPTIME_SLACK_S = 1.0
 """An uptime is printed in whole seconds by some tools."""
+_BOOT_SLACK_S = 5.0
+"""The time of boot that clock and uptime give differs by so little within one boot, else the clock was set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def settled(history: History) -> Settled:
         order = np.argsort(times, kind="stable")
         moments, readings = [moments[at] for at in order], [_rows(one, order) for one in readings]
         times, uptimes = times[order], uptimes[order]
-    start = _last_restart(uptimes, readings)
+    start = _last_restart(times, uptimes, readings)
     restart = (moments[start - 1], moments[start]) if start else None
     if start:
         moments, readings = moments[start:], [_rows(one, slice(start, None)) for one in readings]
@@ -88,9 +90,10 @@ def _rows(readings: Readings, rows: "NDArray[np.intp] | slice | list[int]") -> R
     return replace(readings, values={name: values[rows] for name, values in readings.values.items()})
 
 
-def _last_restart(uptimes: Array, readings: Sequence[Readings]) -> int:
+def _last_restart(times: Array, uptimes: Array, readings: Sequence[Readings]) -> int:
     """The first moment after the last restart, 0 where there was none: its uptime is below an earlier one, or most
-    of the allocations counted since boot that changed are fewer."""
+    of the allocations counted since boot that changed are fewer, and clock and uptime do not tell that it is the same
+    boot."""
     known = np.flatnonzero(np.isfinite(uptimes))
     found = [int(known[at + 1]) for at in np.flatnonzero(np.diff(uptimes[known]) < -_UPTIME_SLACK_S)]
     moved = fell = np.zeros(max(len(uptimes) - 1, 0), dtype=np.intp)
@@ -104,7 +107,8 @@ def _last_restart(uptimes: Array, readings: Sequence[Readings]) -> int:
             moved = moved + ((steps > 0) | falls).sum(axis=1)
             if falls.any():
                 fell = fell + (falls & ~_wraps(allocs, one.bits)).sum(axis=1)
-    found += [int(at) + 1 for at in np.flatnonzero(2 * fell > moved)]
+    same_boot = np.abs(np.diff(times - uptimes)) <= _BOOT_SLACK_S
+    found += [int(at) + 1 for at in np.flatnonzero((2 * fell > moved) & ~same_boot)]
     return max(found, default=0)
 
 

@@ -16,6 +16,8 @@ MAX_COMBINATIONS = 50_000
 """Combinations of facts one alternative may make the engine keep; a rule that would need more is not evaluated."""
 MAX_TOTAL = 400_000
 """The same for all rules of a stratum."""
+SMALL = 1_000
+"""So few combinations are not looked at more closely."""
 
 MAX_CHECKS = 500_000
 """Facts looked at for the `unless` patterns of one rule."""
@@ -115,7 +117,8 @@ class _Estimate:
         if len(patterns) == 1:
             return 0
         rows = {pattern.alias: self._facts.get(pattern.kind, ()) for pattern in patterns}
-        if math.prod(max(1, len(listed)) for listed in rows.values()) <= MAX_COMBINATIONS:
+        # Rules of growth meet all tags: the product of the two would use up MAX_TOTAL in a comparison of dumps.
+        if math.prod(max(1, len(listed)) for listed in rows.values()) <= SMALL:
             return math.prod(len(listed) for listed in rows.values())
         bound = self._bound(patterns, rows, self._all_groups)
         if bound <= MAX_COMBINATIONS:

@@ -66,10 +66,12 @@ def _cause(diagnosis: Diagnosis, wording: Wording) -> str:
     known = _known(diagnosis)
     same = known == "self"
     noun = kind.removesuffix(" leak")
+    things = f"{noun}s" if noun != kind and not noun.endswith("s") else None
     return wording(
         f"cause.{known}",
         kind=kind if verdict.state == "suspect" else _capital(kind),
-        things=f"{noun}s" if noun != kind and not noun.endswith("s") else None,
+        things=things,
+        handles=things if noun.endswith("handle") else None,
         holder=holder,
         culprit=holder if same else culprit,
         maybe_holder=_hedge(verdict.holder, wording),

@@ -83,12 +83,11 @@ def traits(case: Case) -> Traits:
     addressed = case.redaction != "addresses"
     living = [fact for fact in case.of("process") if not fact.flag("exited")]
     ram = (system.int("ram_bytes") if system else None) or (memory.int("physical_bytes") if memory else None)
-    build = system.int("build") if system else None
     return Traits(
         case.casefile.name,
         _host(system.text("computer")) if system and named else None,
         system.text("architecture") if system else None,
-        kernel_number(build) if build else None,
+        (system.int("build") or None) if system else None,
         system.int("processors") if system else None,
         ram or None,
         system.text("kernel_base") if system and addressed else None,
@@ -111,7 +110,9 @@ def compare(one: Traits, two: Traits) -> Comparison:
     if not places:  # processors and memory are added to a machine that runs, its addresses stay
         machine += _unequal("processors", one.processors, two.processors)
         machine += _memory(one.ram, two.ram)
-    boot = [*_unequal("build", one.build, two.build), *_unequal("kernel base", one.kernel_base, two.kernel_base)]
+    other_kernel = kernel_number(one.build or 0) != kernel_number(two.build or 0)
+    boot = _unequal("build", one.build, two.build) if other_kernel else []
+    boot += _unequal("kernel base", one.kernel_base, two.kernel_base)
     boot += [text for image in sorted(one.once.keys() & two.once.keys()) for text in _moved(image, one, two)]
     if apart is not None and apart > _BOOT_APART and not places:
         boot.append(f"time of boot {_clock(one.boot)} and {_clock(two.boot)}")

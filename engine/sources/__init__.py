@@ -147,7 +147,7 @@ def _counters_or_events(name: str, data: mmap.mmap, head: bytes, progress: Progr
     if events.binary_log(head):
         raise CasefileError(
             f'{name} is a binary event log; make text of it on Windows with: wevtutil qe "{name}" /lf:true '
-            "/q:*[System[(EventID=2004 or EventID=2019 or EventID=2020 or EventID=6005)]] /f:xml /e:Events > events.xml"
+            f"{events.EXPORT} > events.xml"
         )
     if events.is_events(data[: events.HEAD]):
         progress("Reading the events")

@@ -193,6 +193,18 @@ def test_a_restart_by_counters_that_began_again() -> None:
     assert notes(case) == [("restart", "warning")]
 
 
+@pytest.mark.parametrize(("later", "restarted"), [(3, False), (7, True)])
+def test_counters_that_fell_are_no_restart_where_clock_and_uptime_tell_the_same_boot(
+    later: int, restarted: bool
+) -> None:
+    moments = [
+        Moment("a", datetime(2026, 11, 20, 8, tzinfo=UTC), 9000.0),
+        Moment("b", datetime(2026, 11, 20, 9, 0, later, tzinfo=UTC), 12600.0),
+    ]
+    case = derived(moments, tags(Abcd=counted([900, 140], [50, 60]), Efgh=counted([700, 130])))
+    assert notes(case) == ([("restart", "warning")] if restarted else [])
+
+
 def test_one_counter_that_fell_among_many_is_no_restart() -> None:
     fell = counted([900, 950, 140], [50, 60, 70])
     case = derived(hours(0, 1, 2), tags(Abcd=fell, Efgh=counted([100, 200, 300]), Ijkl=counted([300, 400, 500])))

@@ -40,6 +40,13 @@ def test_leak(holder: VerdictPart, culprit: VerdictPart, expected: str) -> None:
     assert sentence(replace(base, verdict=verdict)) == expected
 
 
+def test_references_are_held_by_code_not_by_somebody() -> None:
+    base = report_cases.leak()
+    kind, holder = replace(KIND, name="process reference leak"), VerdictPart("kernel code", Confidence.HIGH)
+    text = sentence(replace(base, verdict=replace(base.verdict, kind=kind, holder=holder, culprit=UNKNOWN)))
+    assert text == f"Process reference leak, held by kernel code: {FIGURES}; who must fix it is not known."
+
+
 def test_a_holder_nothing_names_is_not_named() -> None:
     base = report_cases.leak()
     finding = report_cases.finding("holder.driver-unnamed", "holder", "A driver.", {}, about={"tag": "Thre"})

@@ -1,6 +1,6 @@
 """Events of the Windows event log that speak of memory, as XML or as text, read into cases."""
 
-from .cases import read
+from .cases import EXPORT, read
 from .recognise import HEAD, binary_log, is_events
 
-__all__ = ["HEAD", "binary_log", "is_events", "read"]
+__all__ = ["EXPORT", "HEAD", "binary_log", "is_events", "read"]

@@ -26,10 +26,9 @@ MAX_EVENTS = 5000
 """Events of one machine that are read, the last ones."""
 MAX_MACHINES = 64
 
-QUERY = (
-    "wevtutil qe System /q:*[System[(EventID=2004 or EventID=2019 or EventID=2020 or EventID=6005)]] /f:xml /e:Events"
-)
-"""With 6005, the start of the event log: between two starts of the machine nothing can be compared."""
+EXPORT = '/q:"*[System[(EventID=2004 or EventID=2019 or EventID=2020 or EventID=6005)]]" /f:xml /e:Events'
+"""Arguments of `wevtutil qe`. In quotes, for cmd ends an argument at a blank. With 6005, the start of the event log:
+between two starts of the machine nothing can be compared."""
 _VERIFY = 'wevtutil qe System /q:"*[System[EventID={}]]" /f:xml'
 
 _FIELDS = {"committed": "committed_bytes", "commit_limit": "commit_limit_bytes", "private": "private_bytes"}
@@ -49,7 +48,7 @@ def read(data: bytes | mmap, casefile: Casefile) -> list[Case]:
     if not relevant:
         raise CasefileError(
             "none of the Windows events in the file that can be read is about memory "
-            f"(Resource-Exhaustion-Detector 2004, Srv 2019 or 2020); export with: {QUERY}"
+            f"(Resource-Exhaustion-Detector 2004, Srv 2019 or 2020); export with: wevtutil qe System {EXPORT}"
         )
     machines: dict[str, list[Event]] = {}
     for event in found:

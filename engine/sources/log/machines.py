@@ -2,8 +2,9 @@
 
 What was read together (one block of output) stays together. A block that shows who it is (kernel base, build, number
 of processors, bugcheck, physical memory, address of the System process) either agrees with a machine already seen,
-contradicts it, or says nothing of it; a block that shows nothing belongs to the machine before it. Addresses of one
-machine are never set against those of another.
+contradicts it, or says nothing of it; a block that shows nothing belongs to the machine before it. A banner speaks for
+what follows it: a log whose first machine shows none goes on with the banner of the second. Addresses of one machine
+are never set against those of another.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ EVIDENCE = frozenset({"pool", "tag", "memory", "handles", "unfreed", "census"})
 MANY_DEAD = 1000
 """A bare number of ended objects, without owner or holder, is evidence from here on; every machine has some."""
 
-_CONFLICTING = ("kernel_base", "build", "processors", "bugcheck", "ram", "system_process")
+_CONFLICTING = ("computer", "kernel_base", "kernel", "processors", "bits", "bugcheck", "ram", "system_process")
 _UNIQUE = ("kernel_base", "system_process")
 """Signals that no two machines share, or hardly ever."""
 
@@ -35,6 +36,8 @@ _ANCHORS = ("kernel_base", "build", "ram")
 """A banner or `!vm` opens the output of a target: what follows and does not contradict it is of that target. A list of
 processes does not."""
 
+Identity = dict[str, Value]
+"""What is shown of a machine, by name of the signal."""
 
 MAX_MACHINES = 64
 """More machines than any honest log holds."""
@@ -51,7 +54,7 @@ class Block:
 
 @dataclass(slots=True)
 class _Machine:
-    identity: dict[str, Value] = field(default_factory=dict)
+    identity: Identity = field(default_factory=dict)
     processes: set[tuple[Value, ...]] = field(default_factory=set)
     facts: list[Fact] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
@@ -61,17 +64,15 @@ class _Machine:
         return any(name in self.identity for name in _ANCHORS)
 
     def conflicts(self, identity: Mapping[str, Value]) -> bool:
-        return any(
-            name in identity and name in self.identity and identity[name] != self.identity[name]
-            for name in _CONFLICTING
-        )
+        return _conflict(self.identity, identity)
 
     def proves(self, identity: Mapping[str, Value]) -> bool:
         return any(name in identity and identity[name] == self.identity.get(name) for name in _PROVING)
 
-    def take(self, block: Block, identity: Mapping[str, Value]) -> None:
-        self.identity.update(identity)
-        self.processes.update(_addresses(block.facts))
+    def take(self, block: Block, identity: Identity) -> None:
+        shown = _addresses(block.facts)
+        self.identity = _width(shown) | self.identity | identity
+        self.processes.update(shown)
         self.facts.extend(block.facts)
         self.spans.append((block.first, block.last))
 
@@ -110,13 +111,35 @@ def partition(blocks: Iterable[Block]) -> list[_Machine]:
     """The machines of the log in the order they appear, each with its blocks. At least one."""
     machines: list[_Machine] = []
     current = _Machine()
-    for block in blocks:
-        identity = _identity(block.facts)
+    known = list(blocks)
+    identities = [_identity(block.facts) for block in known]
+    for block, identity, shown in zip(known, identities, _foreseen(known, identities), strict=True):
         if not machines:
             machines.append(current)
-        current = _owner(machines, current, block, identity)
+        current = _owner(machines, current, block, shown)
         current.take(block, identity)
     return machines or [current]
+
+
+def _foreseen(blocks: Sequence[Block], identities: Sequence[Identity]) -> list[Identity]:
+    """What each block shows, of a banner together with what is shown from there to the next banner of another machine.
+    What is shown first counts."""
+    found = list(identities)
+    between: Identity = {}
+    following: Identity = {}
+    for index in reversed(range(len(blocks))):
+        systems = [fact for fact in blocks[index].facts if fact.kind == "system"]
+        if not any(fact.text("kernel_base") or fact.text("os") for fact in systems):
+            between = between | identities[index]
+            continue
+        same = {} if _conflict(identities[index], following) else following
+        found[index] = following = same | between | identities[index]
+        between = {}
+    return found
+
+
+def _conflict(one: Mapping[str, Value], two: Mapping[str, Value]) -> bool:
+    return any(name in one and name in two and one[name] != two[name] for name in _CONFLICTING)
 
 
 def _owner(machines: list[_Machine], current: _Machine, block: Block, identity: Mapping[str, Value]) -> _Machine:
@@ -150,16 +173,20 @@ def _owner(machines: list[_Machine], current: _Machine, block: Block, identity: 
     return machines[-1]
 
 
-def _identity(facts: Iterable[Fact]) -> dict[str, Value]:
+def _identity(facts: Iterable[Fact]) -> Identity:
     """What a block shows of the machine it is from."""
-    identity: dict[str, Value] = {}
+    identity: Identity = {}
     for fact in facts:
         found: dict[str, Value | None] = {}
         if fact.kind == "system":
             code, build = fact.int("bugcheck_code"), fact.int("build")
             found = {
+                # Without the domain, and as long as NetBIOS names are: some commands cut it there.
+                "computer": (fact.text("computer") or "").partition(".")[0].lower()[:15] or None,
                 "kernel_base": fact.text("kernel_base"),
-                "build": kernel_number(build) if build else None,
+                "bits": {"x86": 32, "x64": 64, "arm64": 64}.get(fact.text("architecture") or ""),
+                "build": build or None,
+                "kernel": kernel_number(build) if build else None,
                 "processors": fact.int("processors"),
                 "bugcheck": code & 0x0FFFFFFF if code else None,  # 0x1000007e is 0x7e in a small dump
                 "ram": fact.int("ram_bytes"),
@@ -191,6 +218,14 @@ def _addresses(facts: Iterable[Fact]) -> set[tuple[Value, ...]]:
         for fact in facts
         if fact.kind == "process" and "pid" in fact.fields and "address" in fact.fields
     }
+
+
+def _width(processes: Iterable[tuple[Value, ...]]) -> Identity:
+    """How wide the kernel's addresses are, where those of all processes agree and are addresses of a kernel."""
+    shown = {str(address) for _, address, _ in processes}
+    if shown and all(len(digits) == 8 and digits >= "8" for digits in shown):
+        return {"bits": 32}
+    return {"bits": 64} if shown and all(len(digits) == 16 for digits in shown) else {}
 
 
 def label(machine: _Machine) -> str:

@@ -65,6 +65,7 @@ _ARGUMENT = re.compile(r"\s*Arg(?P<number>[1-4]):\s*(?P<value>[0-9a-fA-F`]{1,17}
 _OS_VERSION = re.compile(
     r"\s*(?:OS_VERSION|OSBUILD|BUILD_VERSION_STRING):\s+(?:\d+\.\d+\.)?(?P<build>\d{3,6})(?:\.|\s|$)"
 )
+_COMPUTER = re.compile(r"\s*(?:Machine|Computer) Name:\s+(?P<name>\w[\w.-]{0,254})\s*$")
 _PROCESS_NAME = re.compile(r"\s*PROCESS_NAME:\s+(?P<image>\S.*?)\s*$")
 _MODULE_NAME = re.compile(r"\s*MODULE_NAME:\s+(?P<name>[A-Za-z_]\S*)\s*$")
 _IMAGE_NAME = re.compile(r"\s*IMAGE_NAME:\s+(?P<file>\S+\.\w{2,4})\s*$")
@@ -132,6 +133,7 @@ _READERS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], Fields]], 
     ("heck", _BUGCHECK, lambda match: _code(match["code"]) | {"bugcheck_parameters": _parameters(match["parameters"])}),
     ("heck", _CODE, lambda match: _code(match["code"])),
     ("Fatal", _FATAL, lambda match: _code(match["code"])),
+    ("Name:", _COMPUTER, lambda match: {"computer": match["name"]}),
     ("OS", _OS_VERSION, lambda match: {"build": int(match["build"])}),
 )
 
@@ -251,7 +253,16 @@ def _add(log: Log, lines: list[Line], fields: Fields) -> None:
         log.add("system", lines, verify="vertarget", quality="exact", **fields)
 
 
-_IDENTITY = ("build", "architecture", "processors", "kernel_base", "bugcheck_code", "bugcheck_parameters", "uptime_s")
+_IDENTITY = (
+    "computer",
+    "build",
+    "architecture",
+    "processors",
+    "kernel_base",
+    "bugcheck_code",
+    "bugcheck_parameters",
+    "uptime_s",
+)
 """What cannot differ within one block."""
 
 PARSERS: tuple[Parser, ...] = (parse_local_prompt, parse_identity, parse_analysis, parse_blamed)

@@ -1,5 +1,6 @@
 """Windows events about memory, as XML and as text."""
 
+import re
 import time
 from pathlib import Path
 
@@ -346,8 +347,10 @@ def test_a_binary_event_log_is_answered_with_the_command(tmp_path: Path) -> None
     path = tmp_path / "System.evtx"
     path.write_bytes(b"ElfFile\0" + bytes(5000))
     assert binary_log(path.read_bytes()[:4096])
-    with pytest.raises(CasefileError, match="wevtutil qe"):
+    with pytest.raises(CasefileError, match="wevtutil qe") as refused:
         read_path(path)
+    # Unquoted, cmd makes several arguments of it at the blanks.
+    assert re.search(r' /q:"\*\[System\[\(EventID=2004 or [^"]+\)\]\]" /f:xml /e:Events', str(refused.value))
 
 
 def test_the_kind_of_the_casefile(tmp_path: Path) -> None:

@@ -125,6 +125,9 @@ def test_a_list_without_identity_goes_by_its_processes() -> None:
         ({"bugcheck_code": 0x1000007E}, {"bugcheck_code": 0x7E}, 1),
         ({"bugcheck_code": 0xD1}, {"bugcheck_code": 0x7E}, 2),
         ({"uptime_s": 10.0}, {"uptime_s": 20.0}, 1),  # a live machine, later
+        ({"computer": "SRV01"}, {"computer": "SRV02"}, 2),
+        ({"computer": "SRV01"}, {"computer": "srv01.corp.example"}, 1),
+        ({"computer": "ACCOUNTING-WEST-1"}, {"computer": "ACCOUNTING-WEST"}, 1),  # as NetBIOS has it
     ],
 )
 def test_signals(first: dict[str, Value], second: dict[str, Value], count: int) -> None:
@@ -176,3 +179,42 @@ def test_another_image_at_the_same_place_is_another_process() -> None:
     first, second = script.add(_process(100, "other.exe", "a1")).tag("Abcd").cases()
     assert (tags(first), tags(second)) == ([], ["Abcd"])
     assert addresses(second)[-1] == "a1"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_banner_opens_the_machine_whose_memory_follows(again: bool) -> None:
+    script = Script().vm(2**31).tag("Abcd").banner("fffff80766000000")
+    if again:  # `vertarget` typed below the banner
+        script.banner("fffff80766000000")
+    first, second = script.vm(2**34).tag("Efgh").cases()
+    assert (tags(first), tags(second)) == (["Abcd"], ["Efgh"])
+    assert not first.one("system").get("kernel_base")  # type: ignore[union-attr]
+    assert second.one("system").get("kernel_base") == "fffff80766000000"  # type: ignore[union-attr]
+
+
+def test_a_banner_below_the_memory_of_its_machine_stays_there() -> None:
+    script = Script().vm(2**31).banner("fffff80766000000").vm(2**31, used=9).banner("fffff8054d200000").vm(2**34)
+    first, second = script.cases()
+    bases = [case.one("system").get("kernel_base") for case in (first, second)]  # type: ignore[union-attr]
+    assert bases == ["fffff80766000000", "fffff8054d200000"]
+
+
+def test_a_banner_may_return_to_a_machine_by_the_memory_that_follows() -> None:
+    script = Script().vm(2**31).tag("Abcd").vm(2**34).tag("Efgh").banner("fffff80766000000").vm(2**31).tag("Ijkl")
+    first, second = script.cases()
+    assert (tags(first), tags(second)) == (["Abcd", "Ijkl"], ["Efgh"])
+    assert first.one("system").get("kernel_base") == "fffff80766000000"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("address", "architecture", "count"),
+    [("886f5020", "x64", 2), ("886f5020", "x86", 1), (SYSTEM_A, "x86", 2), (SYSTEM_A, "arm64", 1), ("a1", "x64", 1)],
+)
+def test_a_banner_contradicts_the_width_of_addresses(address: str, architecture: str, count: int) -> None:
+    script = Script().vm(2**31).some_processes(address).banner("fffff80766000000", architecture=architecture)
+    assert len(script.tag("Abcd").cases()) == count
+
+
+def test_the_name_of_a_machine_has_the_build_as_it_was_read() -> None:
+    first, _ = Script().banner("fffff80766000000", build=22631).vm(2**33).banner("fffff8054d200000").vm(2**34).cases()
+    assert first.machine == "build 22631, 6 processors, 8.0 GB RAM, lines 1-20"

@@ -42,6 +42,27 @@ def test_the_banner_of_a_dump() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("Machine Name: SRV01", "SRV01"),
+        ("Machine Name:  srv01.corp.example ", "srv01.corp.example"),
+        ("Computer Name:  SRV01", "SRV01"),
+        ("Machine Name:", None),
+        ("Computer Name:  Not Found", None),
+        ("Machine Name: *** unknown ***", None),
+    ],
+)
+def test_the_name_of_the_machine(line: str, name: str | None) -> None:
+    text = BANNER.replace("Machine Name:", line)
+    assert only(read(text, PARSERS), "system").get("computer") == name
+
+
+def test_two_names_are_two_machines() -> None:
+    text = "".join(BANNER.replace("Machine Name:", f"Machine Name: {name}") for name in ("SRV01", "SRV02"))
+    assert [fact.get("computer") for fact in of(read(text, PARSERS), "system")] == ["SRV01", "SRV02"]
+
+
+@pytest.mark.parametrize(
     ("line", "expected"),
     [
         (
