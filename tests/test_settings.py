@@ -158,12 +158,12 @@ def test_a_threshold_that_makes_a_rule_impossible_is_to_blame_and_not_the_rule()
     )
 
 
-@pytest.mark.parametrize(("value", "unit", "is_now"), [(1, "GB", 1 << 30), (5, "bytes", 5), (1.5, "KB", 1536)])
+@pytest.mark.parametrize(("value", "unit", "is_now"), [(2, "GB", 2 << 30), (5, "bytes", 5), (1.5, "KB", 1536)])
 def test_a_threshold_may_be_written_in_any_unit_that_fits(value: float, unit: str, is_now: int) -> None:
-    write(f'[thresholds]\n"tag.bytes.worth" = {{value = {value}, unit = "{unit}", reason = "r"}}')
+    write(f'[thresholds]\n"hives.large" = {{value = {value}, unit = "{unit}", reason = "r"}}')
     rulebook, _ = load_rules(settings.load())
     (change,) = rulebook.info.changes
-    assert change == (f"Threshold tag.bytes.worth is {is_now:,} bytes instead of 104,857,600 bytes, by the settings: r")
+    assert change == (f"Threshold hives.large is {is_now:,} bytes instead of 1,073,741,824 bytes, by the settings: r")
 
 
 class TestBesideTheCasefile:
