@@ -112,6 +112,8 @@ def _looks_like_poolmon(line: bytes) -> bool:
 
 def _says_more(foreign: list[Line]) -> bool:
     """Whether the lines that are not poolmon's are facts of their own to the readers of logs."""
+    if not foreign:
+        return False  # before four hundred patterns are compiled that a plain poolmon log has no use for
     from ..log.reader import PARSERS
 
     log = Log("")
