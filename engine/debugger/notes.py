@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from ..facts import Fact, new
+from ..facts import Fact, note
 from .interface import MAX_OUTPUT_LINES, Limits, Output
 
 MAX_NOTES = 20
@@ -60,7 +60,7 @@ def unopened(name: str, reason: str) -> Fact:
 def contradiction(command: str, what: str, told: str, native: str) -> Fact:
     """The note of a figure the debugger shows otherwise than the dump holds it."""
     text = f"{command} shows {what} as {told}, the dump itself {native}; the figure of the dump is used."
-    return new("data_quality", source=command, problem="debugger", subject=what, severity="info", text=text)
+    return note("debugger", what, text, command, severity="info")
 
 
 def _flaw(name: str, command: str, output: Output, limits: Limits) -> str | None:
@@ -83,4 +83,4 @@ def _flaw(name: str, command: str, output: Output, limits: Limits) -> str | None
 
 def _note(name: str, subject: str, severity: str, text: str) -> Fact:
     source = name if subject == "debugger" else f"{name}: {subject}"
-    return new("data_quality", source=source, problem="debugger", subject=subject, severity=severity, text=text)
+    return note("debugger", subject, text, source, severity=severity)

@@ -11,7 +11,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from ..facts import Case, Fact, Value, new
+from ..facts import Case, Fact, Value, new, note
 from ..facts.history import History, Moment, Readings
 from ..knowledge import Knowledge
 from .activity import Activities
@@ -208,7 +208,7 @@ def _notes(case: Case, found: Settled) -> list[Fact]:
 
 
 def _note(moment: Moment, problem: str, subject: str, severity: str, text: str) -> Fact:
-    return new("data_quality", source=moment.source, problem=problem, subject=subject, severity=severity, text=text)
+    return note(problem, subject, text, moment.source, severity=severity)
 
 
 def _when(moment: Moment) -> str:

@@ -111,6 +111,29 @@ def new(
     return Fact(kind, fact_id(kind, kept), kept, source, verify, quality, quote)
 
 
+def note(
+    problem: str,
+    subject: str,
+    text: str,
+    source: str,
+    *,
+    severity: str = "warning",
+    line: int | None = None,
+    quote: str | None = None,
+) -> Fact:
+    """A data_quality fact; the text is one sentence for the report."""
+    return new(
+        "data_quality",
+        source=source,
+        quote=quote,
+        problem=problem,
+        subject=subject,
+        severity=severity,
+        text=text,
+        line=line,
+    )
+
+
 def fact_id(kind: str, fields: Mapping[str, Value]) -> str:
     """`kind:key:key`, from the key fields that are known; blanks within a tag are kept."""
     known = KINDS.get(kind)

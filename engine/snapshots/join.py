@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from ..errors import CasefileError
-from ..facts import Case, Fact, new
+from ..facts import Case, Fact, new, note
 from .growth import brought
 from .history import history_of
 from .identity import Comparison, Traits, clock_is_utc, compare, traits
@@ -293,11 +293,4 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _note(latest: Placed, problem: str, subject: str, severity: str, text: str) -> Fact:
-    return new(
-        "data_quality",
-        source=latest.case.casefile.name,
-        problem=problem,
-        subject=subject,
-        severity=severity,
-        text=text,
-    )
+    return note(problem, subject, text, latest.case.casefile.name, severity=severity)

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, NoReturn, get_args
 
 from ..errors import CasefileError
-from ..facts import KINDS, Case, Casefile, Fact, digest, new
+from ..facts import KINDS, Case, Casefile, Fact, digest, new, note
 from ..facts.case import CasefileKind
 from ..facts.fact import MAX_TEXT, RESERVED, Value
 from ..facts.vocabulary import QUALITIES
@@ -113,7 +113,7 @@ def _fits(loaded: Mapping[str, Any]) -> bool | None:
 
 
 def _note(source: str, problem: str, severity: str, text: str) -> Fact:
-    return new("data_quality", source=source, problem=problem, subject="casefile", severity=severity, text=text)
+    return note(problem, "casefile", text, source, severity=severity)
 
 
 def _casefile(given: Any, data: bytes, name: str) -> Casefile:

@@ -8,9 +8,8 @@ in the paged fields. The maxima of 19041 and 26100 are 16 TB of address space, n
 
 from dataclasses import dataclass
 
-from ...facts import Fact, Quality, new
+from ...facts import Fact, Quality, new, note
 from .container import PAGE
-from .notes import note
 from .triage import TriageDump
 
 _VERSION, _SIZE, _COUNTS = 1, 0x50, 24

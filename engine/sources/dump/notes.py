@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ...facts import Fact, new
+from ...facts import Fact, note
 
 _CAPTURE = (
     "set 'Kernel memory dump' or 'Automatic memory dump' under Startup and Recovery and reproduce it, write one with "
@@ -24,11 +24,6 @@ _UNREAD = {
     "processes": ("processes", "`!process 0 0`"),
     "modules": ("loaded modules", "`lm t n`"),
 }
-
-
-def note(problem: str, subject: str, text: str, source: str, *, severity: str = "warning") -> Fact:
-    """A data_quality fact; the text is one sentence for the report."""
-    return new("data_quality", source=source, problem=problem, subject=subject, severity=severity, text=text)
 
 
 def broken(flaws: Iterable[tuple[str, str]], source: str) -> list[Fact]:

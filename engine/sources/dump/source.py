@@ -2,7 +2,7 @@
 
 from ... import builds
 from ...errors import CasefileError
-from ...facts import Case, Casefile, Fact, address, new
+from ...facts import Case, Casefile, Fact, address, new, note
 from . import bugchecks
 from .container import (
     DUMP_TYPES,
@@ -19,7 +19,7 @@ from .context import process_fact, read_process, thread_fact
 from .drivers import Driver, kernel, module_facts, read_drivers, stamps_are_hashes
 from .image import Buffer, Image, printable
 from .memory import memory_facts, read_totals
-from .notes import broken, not_in_triage_dump, not_read, note
+from .notes import broken, not_in_triage_dump, not_read
 from .smbios import read_installed
 from .stack import read_stack, stack_facts
 from .triage import DebuggerData, TriageDump, read_triage

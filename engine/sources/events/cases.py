@@ -13,7 +13,7 @@ from mmap import mmap
 from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import CasefileError
-from ...facts import Case, Casefile, Value, new
+from ...facts import Case, Casefile, Value, new, note
 from ...facts.history import History, Moment, Readings
 from ..log.text import decode
 from . import textevents, xmlevents
@@ -233,16 +233,7 @@ def _add_notes(case: Case, events: Sequence[Event], low: Sequence[Event], machin
 
 
 def _note(case: Case, problem: str, subject: str, severity: str, text: str) -> None:
-    case.add(
-        new(
-            "data_quality",
-            source=case.casefile.name,
-            problem=problem,
-            subject=subject,
-            severity=severity,
-            text=text,
-        )
-    )
+    case.add(note(problem, subject, text, case.casefile.name, severity=severity))
 
 
 def _readings(events: Sequence[Event]) -> Iterator[Readings]:

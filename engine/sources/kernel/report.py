@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from ...facts import Fact
-from ..dump.notes import note
+from ...facts import Fact, note
 
 NOT_IN_DUMP = "not-in-dump"
 NOT_READ = "not-read"

@@ -8,7 +8,7 @@ and returns `start`. It recognises the output, never the prompt or the command t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ...facts import Fact, Quality, Value, new
+from ...facts import Fact, Quality, Value, new, note
 
 MAX_QUOTE_LINES = 12
 """Lines of raw text quoted with one fact."""
@@ -73,18 +73,8 @@ class Log:
 
     def note(self, problem: str, subject: str, text: str, line: Line, *, severity: str = "info") -> None:
         """Add a data-quality note: what is wrong with the evidence, in one sentence for the report."""
-        self.facts.append(
-            new(
-                "data_quality",
-                source=f"{self.name}:{line.number}",
-                quote=line.raw.rstrip(),
-                problem=problem,
-                subject=subject,
-                severity=severity,
-                text=text,
-                line=line.number,
-            )
-        )
+        source, quote = f"{self.name}:{line.number}", line.raw.rstrip()
+        self.facts.append(note(problem, subject, text, source, severity=severity, line=line.number, quote=quote))
 
 
 Parser = Callable[[Sequence[Line], int, Log], int]

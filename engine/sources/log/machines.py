@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ...builds import kernel_number
 from ...errors import CasefileError
-from ...facts import Case, Casefile, Fact, Value, new
+from ...facts import Case, Casefile, Fact, Value, note
 from .growth import growing, history
 from .merge import merged, without_impossible_rows
 
@@ -253,13 +253,8 @@ def _several(machine: _Machine, machines: list[_Machine], casefile: Casefile) ->
     others = [label(other) for other in machines if other is not machine]
     shown = "; ".join(others[:5]) + (f"; and {len(others) - 5} more" if len(others) > 5 else "")
     line = min(first for first, _ in machine.spans)
-    return new(
-        "data_quality",
-        source=f"{casefile.name}:{line}",
-        problem="several-machines",
-        subject="processes",
-        severity="warning",
-        line=line,
-        text=f"The log holds output of {len(machines)} machines or dumps; this case is {label(machine)}. "
-        f"Not merged into it: {shown}.",
+    text = (
+        f"The log holds output of {len(machines)} machines or dumps; this case is {label(machine)}. "
+        f"Not merged into it: {shown}."
     )
+    return note("several-machines", "processes", text, f"{casefile.name}:{line}", line=line)

@@ -7,7 +7,7 @@ the last is kept whole, never a mixture, and a note says so.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ...facts import Fact, Value, new
+from ...facts import Fact, Value, note
 from ...facts.fact import fact_id
 from ...facts.vocabulary import QUALITIES
 
@@ -178,13 +178,5 @@ def _replaced_note(kind: str, old: list[Fact]) -> Fact:
 
 def _note(problem: str, subject: str, severity: str, text: str, about: Fact) -> Fact:
     line = about.source.split(", ")[0].rpartition(":")[2]
-    return new(
-        "data_quality",
-        source=about.source,
-        quote=about.quote,
-        problem=problem,
-        subject=subject,
-        severity=severity,
-        line=int(line) if line.isdigit() else None,
-        text=text,
-    )
+    number = int(line) if line.isdigit() else None
+    return note(problem, subject, text, about.source, severity=severity, line=number, quote=about.quote)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from mmap import mmap
 
 from ...errors import CasefileError
-from ...facts import Case, Casefile, Fact, Quality, new
+from ...facts import Case, Casefile, Fact, Quality, new, note
 from ...facts.history import History, Moment, Readings
 from . import sheet
 from .counters import MEMORY, OBJECT_TYPES, POOLS, Counter, parse
@@ -165,16 +165,7 @@ def _case(log: _Log, machine: _Machine, number: int, machines: int) -> Case:
     start = started(machine.columns, log.sheet.values)
     notes = (*log.notes, *known.notes, *_restarted(moments, start), *_several(machine, machines))
     for problem, subject, severity, text in notes:
-        case.add(
-            new(
-                "data_quality",
-                source=log.casefile.name,
-                problem=problem,
-                subject=subject,
-                severity=severity,
-                text=text,
-            )
-        )
+        case.add(note(problem, subject, text, log.casefile.name, severity=severity))
     if len(moments) > 1:
         values = log.sheet.values
         found = [*memory_readings(machine.columns, values), *known.readings(values)]

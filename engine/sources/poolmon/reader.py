@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import median
 
 from ...errors import CasefileError
-from ...facts import Case, Casefile, Fact, new
+from ...facts import Case, Casefile, Fact, new, note
 from ...facts.history import History, Moment, Readings
 from ..log.block import Line, Log
 from ..log.machines import Block as LogBlock
@@ -70,10 +70,7 @@ class _Notes:
 
     def add(self, problem: str, text: str, line: int, severity: str = "info") -> None:
         """Add one sentence about the tags from a line on, counted from 1."""
-        source = f"{self.name}:{line}"
-        self.facts.append(
-            new("data_quality", source=source, problem=problem, subject="tags", severity=severity, text=text, line=line)
-        )
+        self.facts.append(note(problem, "tags", text, f"{self.name}:{line}", severity=severity, line=line))
 
 
 def _facts(snapshot: Snapshot, text: bytes, casefile: Casefile) -> Case:
